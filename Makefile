@@ -1,0 +1,46 @@
+# The two commands of the README are `make run` and `make test`; both set up what they need and can be repeated.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+HOUSEHOLDS ?= 300
+
+.PHONY: setup run test lint types imports tests schema bench clean
+
+setup: $(VENV)/.ready  ## make the virtual environment with everything pinned by hash
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m store.embedded
+	@touch $@
+
+run: setup  ## start everything, with real data on the first start
+	$(BIN)/crm demo --port $(PORT) --households $(HOUSEHOLDS)
+
+test: setup lint types imports tests  ## everything CI runs
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports
+
+tests:
+	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest
+	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest tests/store tests/services tests/schema tests/api -m "not slow"
+
+schema: setup  ## write the committed schema file anew
+	$(BIN)/crm schema > schema/schema.graphql
+
+bench: setup  ## measure, and print a table
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,137 @@
+"""The application: everything is made here from settings and handed down; nothing is a global."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandListener
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from api import graphiql_page
+from api.authentication import Authenticator
+from api.engine import Engine
+from api.http import GraphQLEndpoint
+from api.settings import Settings
+from api.tokens import TokenVerifier
+from schema.build import build_schema, executable
+from services.context import Shop, utc_now
+from services.installation import derived_secret, open_shop
+from store.client import Database
+
+DEFAULT_QUERY = """# Who is who: the headers below carry a demo key. Press Ctrl-Enter to run.
+query Newest {
+  customers(first: 5, sort: LAST_PURCHASE_AT_DESC) {
+    nodes {
+      id
+      lifecycleStage
+      metrics { purchaseCount totalSpent { amount currencyCode } lastPurchaseAt }
+      loyalty { balance { available } tier { tier { name } pointsToNext } }
+      purchases(first: 1) { nodes { occurredAt total { amount } lines { title quantity } } }
+    }
+  }
+}
+"""
+
+
+def open_database(settings: Settings, *, listeners: Sequence[CommandListener] = ()) -> Database:
+    """Return the database that the settings name; it belongs to the running event loop."""
+    assert settings.mongodb_uri, "whoever starts the process has put the address of MongoDB into the settings"
+    return Database(settings.mongodb_uri, settings.mongodb_database, driver=settings.mongo_driver, listeners=listeners)
+
+
+def make_shop(settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now) -> Shop:
+    """Return the shop that the settings describe."""
+    assert settings.secret, "whoever starts the process has put the secret into the settings"
+    return Shop(
+        database=database,
+        currency=settings.currency,
+        time_zone=ZoneInfo(settings.time_zone),
+        pepper=derived_secret(settings.secret.encode(), "pepper").encode(),
+        jwt_source=settings.jwt_source,
+        clock=clock,
+    )
+
+
+def development_secret(settings: Settings) -> str | None:
+    """Return the secret of development tokens, None where none are accepted."""
+    if settings.has_identity_provider or settings.environment == "production" or not settings.secret:
+        return None
+    return derived_secret(settings.secret.encode(), "development-tokens")
+
+
+def make_verifier(settings: Settings, clock: Callable[[], datetime]) -> TokenVerifier:
+    """Return what judges customers' tokens."""
+    return TokenVerifier(
+        secret=settings.jwt_secret,
+        jwks_url=settings.jwt_jwks_url,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        development_secret=development_secret(settings),
+        clock=clock,
+    )
+
+
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
+) -> Starlette:
+    """Return the application; MongoDB is opened when it starts and closed when it stops."""
+    engine = Engine(executable(build_schema()))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        database = open_database(settings, listeners=listeners)
+        shop = make_shop(settings, database, clock=clock)
+        verifier = make_verifier(settings, clock)
+        try:
+            await open_shop(shop)
+            app.state.database = database
+            app.state.graphql = GraphQLEndpoint(shop, engine, Authenticator(shop, verifier), _page(settings))
+            yield
+        finally:
+            await verifier.close()
+            await database.close()
+
+    routes = [
+        Route("/graphql", _graphql, methods=["GET", "POST"]),
+        Route("/health/live", _live),
+        Route("/health/ready", _ready),
+    ]
+    if settings.environment == "development":
+        routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def from_environ() -> Starlette:
+    """Return the application of the process's environment: what uvicorn calls in every worker."""
+    return create_app(Settings.from_environ(os.environ))
+
+
+def _page(settings: Settings) -> HTMLResponse | None:
+    if settings.environment != "development":
+        return None
+    page = graphiql_page.page(DEFAULT_QUERY, {"Authorization": "Bearer "}, "Headless CRM")
+    return HTMLResponse(page, headers={"Content-Security-Policy": graphiql_page.CONTENT_SECURITY_POLICY})
+
+
+async def _graphql(request: Request) -> Response:
+    endpoint: GraphQLEndpoint = request.app.state.graphql
+    return await endpoint.handle(request)
+
+
+async def _live(_: Request) -> Response:
+    return JSONResponse({"status": "live"})
+
+
+async def _ready(request: Request) -> Response:
+    try:
+        await request.app.state.database.ping()
+    except PyMongoError:
+        return JSONResponse({"status": "no database"}, status_code=503)
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,188 @@
+"""Runs operations: parsed and validated once per document, refused or executed, errors told or masked.
+
+Everything between a query's text and its answer is here; HTTP and sockets only carry it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.exceptions import StrawberryInputCoercionError
+
+from api.operation import IdempotentOnMutations, fields_of
+from crm.refusals import Refusal, Refusals
+from resolvers.context import Context
+from resolvers.policy import first_forbidden
+
+log = structlog.get_logger()
+
+RULES = [*specified_rules, IdempotentOnMutations]
+TOKENS_MAX = 10_000
+DOCUMENTS_MAX = 1000
+CACHED_LENGTH_MAX = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets. `executed` is False where the request itself was refused, before anything ran."""
+
+    body: dict[str, Any]
+    executed: bool
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document judged once: good, or what is wrong with it."""
+
+    document: DocumentNode | None
+    errors: tuple[dict[str, Any], ...] = ()
+
+
+class Engine:
+    """Executes operations of one schema; keeps the last documents, good and bad."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+
+    def prepare(self, text: str) -> Prepared:
+        """Return a document parsed and validated."""
+        prepared = self._prepared.get(text)
+        if prepared is not None:
+            self._prepared.move_to_end(text)
+            return prepared
+        prepared = self._judge(text)
+        if len(text) <= CACHED_LENGTH_MAX:
+            self._prepared[text] = prepared
+            while len(self._prepared) > DOCUMENTS_MAX:
+                self._prepared.popitem(last=False)
+        return prepared
+
+    def _judge(self, text: str) -> Prepared:
+        try:
+            document = parse(text, max_tokens=TOKENS_MAX)
+            errors = validate(self._schema, document, RULES)
+        except GraphQLError as error:
+            return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+        except RecursionError:
+            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
+        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
+
+    def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
+        """Return the operation that is meant, None where that is not clear."""
+        return get_operation_ast(prepared.document, name) if prepared.document else None
+
+    async def run(
+        self,
+        context: Context,
+        text: str,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        reading: bool = False,
+    ) -> Answer:
+        """Execute an operation for the context's caller.
+
+        Args:
+            reading: only queries are accepted (GET).
+        """
+        prepared = self.prepare(text)
+        if prepared.errors:
+            return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
+        operation = self.operation(prepared, name)
+        if operation is None:
+            return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
+        if reading and operation.operation is not OperationType.QUERY:
+            return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
+        assert prepared.document is not None
+        forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
+        if forbidden:
+            return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
+        return self._answer(await self._execute(prepared.document, context, variables, name))
+
+    async def _execute(
+        self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
+    ) -> ExecutionResult:
+        result: Any = execute(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=dict(variables) if variables else None,
+            operation_name=name,
+        )
+        if isawaitable(result):
+            result = await result
+        assert isinstance(result, ExecutionResult)
+        return result
+
+    def _answer(self, result: ExecutionResult) -> Answer:
+        errors = [body for error in result.errors or () for body in bodies_of(error)]
+        if result.data is None and errors and not any("path" in error for error in errors):
+            return Answer({"errors": errors}, executed=False, code=errors[0]["extensions"]["code"])
+        body: dict[str, Any] = {"data": result.data}
+        if errors:
+            body["errors"] = errors
+        return Answer(body, executed=True)
+
+
+def refused(code: str, message: str) -> Answer:
+    """Return the answer to a request that does not run."""
+    return Answer({"errors": [refusal_body(code, message)]}, executed=False, code=code)
+
+
+def refusal_body(code: str, message: str) -> dict[str, Any]:
+    """Return an error without a place in the document."""
+    return {"message": message, "extensions": {"code": code}}
+
+
+def told(
+    error: GraphQLError, code: str, *, field: list[str] | None = None, message: str | None = None
+) -> dict[str, Any]:
+    """Return an error as clients see it, with its code."""
+    body: dict[str, Any] = {"message": message or error.message}
+    if error.locations:
+        body["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path is not None:
+        body["path"] = list(error.path)
+    body["extensions"] = {"code": code} | ({"field": field} if field is not None else {})
+    return body
+
+
+def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
+    """Return what a client is told of an execution error: its own mistake in full, ours as an id that is in the log."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error:
+        cause = cause.original_error
+    if isinstance(cause, (Refusal, Refusals)):
+        refusals = cause.refusals if isinstance(cause, Refusals) else (cause,)
+        return [
+            told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
+            for refusal in refusals
+        ]
+    if cause is None or isinstance(cause, (StrawberryInputCoercionError, GraphQLError)):
+        return [told(error, "GRAPHQL_VALIDATION_FAILED" if error.path is None or cause is not None else "INTERNAL")]
+    id_ = uuid4().hex
+    log.error("internal_error", error_id=id_, path=error.path, exc_info=cause)
+    body = told(error, "INTERNAL", message="Something went wrong here; it was logged.")
+    body["extensions"]["errorId"] = id_
+    return [body]

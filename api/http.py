@@ -1,0 +1,174 @@
+"""GraphQL over HTTP: reads a request, lets the engine run it, answers as the specification has it.
+
+application/json answers a well-formed request with 200 whatever came of it; application/graphql-response+json says
+with the status whether the request was executed at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+
+from api.authentication import Authenticator, Unauthenticated
+from api.engine import Answer, Engine, refused
+from api.jwks import IdentityProviderDown
+from resolvers.context import Context
+from services.context import Shop
+
+JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
+BODY_BYTES_MAX = 4 * 1024 * 1024
+STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405}
+log = structlog.get_logger()
+
+
+class BadRequest(Exception):
+    """The HTTP request carries no GraphQL request; `status` says how."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What a client wants executed."""
+
+    query: str
+    variables: Mapping[str, Any] | None
+    operation_name: str | None
+
+
+class GraphQLEndpoint:
+    """Answers at /graphql. `page` is GraphiQL, where it is served."""
+
+    def __init__(self, shop: Shop, engine: Engine, authenticator: Authenticator, page: HTMLResponse | None) -> None:
+        self._shop = shop
+        self._engine = engine
+        self._authenticator = authenticator
+        self._page = page
+
+    async def handle(self, request: Request) -> Response:
+        """Return the answer to one HTTP request; never an exception."""
+        if self._page and _wants_page(request):
+            return self._page
+        media = accepted(request.headers.get("accept"))
+        if media is None:
+            return _json(406, JSON, refused("NOT_ACCEPTABLE", f"Accept {JSON} or {GRAPHQL_JSON}.").body)
+        try:
+            asked = await read(request)
+            answer = await self._run(request, asked)
+        except BadRequest as problem:
+            return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
+        except Unauthenticated as problem:
+            body = refused("UNAUTHENTICATED", str(problem)).body
+            return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
+        except IdentityProviderDown:
+            return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        return _json(status_of(answer, media), media, answer.body)
+
+    async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
+        try:
+            caller = await self._authenticator.authenticate(request.headers.get("authorization"))
+            context = Context(self._shop.call(caller))
+            return await self._engine.run(
+                context, asked.query, asked.variables, asked.operation_name, reading=request.method == "GET"
+            )
+        except (Unauthenticated, IdentityProviderDown):
+            raise
+        except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
+            log.error("request_failed", exc_info=error)
+            return Answer(
+                refused("INTERNAL", "Something went wrong here; it was logged.").body, executed=False, code="INTERNAL"
+            )
+
+
+def status_of(answer: Answer, media: str) -> int:
+    """Return the status of an answer in the media type it is given in."""
+    if answer.code in ("UNAUTHENTICATED", "METHOD_NOT_ALLOWED"):
+        return STATUS[answer.code]
+    if answer.code == "INTERNAL":
+        return 500
+    if answer.executed or media == JSON:
+        return 200
+    return STATUS.get(answer.code or "", 400)
+
+
+def accepted(header: str | None) -> str | None:
+    """Return the media type to answer in, None where the client takes neither."""
+    if header is None:
+        return JSON
+    wanted = [part.split(";")[0].strip().lower() for part in header.split(",")]
+    if GRAPHQL_JSON in wanted and (JSON not in wanted or wanted.index(GRAPHQL_JSON) < wanted.index(JSON)):
+        return GRAPHQL_JSON
+    if JSON in wanted or "*/*" in wanted or "application/*" in wanted:
+        return JSON
+    return None
+
+
+async def read(request: Request) -> GraphQLRequest:
+    """Return what an HTTP request asks for.
+
+    Raises:
+        BadRequest: it asks for nothing that could be executed.
+    """
+    if request.method == "GET":
+        parameters: dict[str, Any] = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if parameters.get(name):
+                parameters[name] = _parsed(parameters[name].encode())
+        return _asked(parameters)
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
+        raise BadRequest(415, f"Send {JSON}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadRequest(415, "Send the body without a content encoding.")
+    return _asked(_parsed(await _body(request)))
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise BadRequest(413, f"A request has at most {BODY_BYTES_MAX} bytes.")
+    return bytes(body)
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise BadRequest(400, "This is not JSON in UTF-8.") from None
+
+
+def _asked(parameters: Any) -> GraphQLRequest:
+    if not isinstance(parameters, dict):
+        raise BadRequest(400, "Expected a JSON object with a query.")
+    query, variables = parameters.get("query"), parameters.get("variables")
+    name = parameters.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest(400, "The query is missing.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest(400, "variables must be an object.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest(400, "operationName must be a string.")
+    if not isinstance(parameters.get("extensions", {}), (dict, type(None))):
+        raise BadRequest(400, "extensions must be an object.")
+    return GraphQLRequest(query, variables, name or None)
+
+
+def _wants_page(request: Request) -> bool:
+    return (
+        request.method == "GET"
+        and "query" not in request.query_params
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")

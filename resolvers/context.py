@@ -1,0 +1,42 @@
+"""What one request carries: the call, and the loaders that turn a level's keys into one question."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from strawberry.dataloader import DataLoader
+
+from crm.callers import Caller
+from services.context import Call
+
+Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
+BATCH_KEYS_MAX = 100
+
+
+class Context:
+    """One request. A batch function's loader lives as long as the request, or until a mutation changed things."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._loaders: dict[Load, DataLoader[Any, Any]] = {}
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.call.caller
+
+    def loader(self, load: Load) -> DataLoader[Any, Any]:
+        """Return this request's loader of a batch function."""
+        loader = self._loaders.get(load)
+        if loader is None:
+            loader = DataLoader(load_fn=partial(load, self), max_batch_size=BATCH_KEYS_MAX)
+            self._loaders[load] = loader
+        return loader
+
+    async def load(self, load: Load, key: Any) -> Any:
+        """Return what a batch function gives for one key, together with all other keys asked for at the same time."""
+        return await self.loader(load).load(key)
+
+    def forget(self) -> None:
+        """Let everything be read anew: a mutation has changed it."""
+        self._loaders.clear()

@@ -1,0 +1,159 @@
+"""Connections: arguments checked, cursors opened, pages of any number of lists fetched in one command each collection.
+
+A cursor carries the fingerprint of its list (whose it is, its filter and its order), so one of another list is refused.
+"""
+
+import asyncio
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from crm.refusals import Refusal, invalid
+from resolvers.context import Context
+from store import pages
+from store.client import Document, Filter
+from store.pages import ListRequest, Order, Page, Position, Window, value_at
+
+FIRST_DEFAULT, FIRST_MAX = 20, 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """The four arguments every connection takes."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """One list of a collection. Two are never the same key, because nothing asks twice for one page."""
+
+    collection: str
+    filter: Filter
+    order: Order
+    window: Window
+    mark: str
+
+
+def listing(collection: str, filter: Filter, order: Order, arguments: PageArguments) -> Listing:
+    """Return the part of a list that the arguments ask for.
+
+    Raises:
+        Refusal: INVALID with the argument's name: first with last, a count outside 0 to 100, a cursor that is none
+            or of another list.
+    """
+    mark = _mark(collection, filter, order)
+    return Listing(collection, filter, order, _window(arguments, mark), mark)
+
+
+def _mark(collection: str, filter: Filter, order: Order) -> str:
+    parts = orjson.dumps([collection, filter, order.field, order.descending], option=orjson.OPT_SORT_KEYS, default=repr)
+    return hashlib.sha256(parts).hexdigest()[:12]
+
+
+def _window(arguments: PageArguments, mark: str) -> Window:
+    if arguments.first is not None and arguments.last is not None:
+        raise invalid("Ask for first or for last, not for both.", "first")
+    backward = arguments.last is not None
+    name = "last" if backward else "first"
+    limit = arguments.last if backward else arguments.first
+    if limit is None:
+        limit = FIRST_DEFAULT
+    if not 0 <= limit <= FIRST_MAX:
+        raise invalid(f"From 0 to {FIRST_MAX} can be asked for at once.", name)
+    return Window(
+        limit=limit,
+        backward=backward,
+        after=_position(arguments.after, mark, "after"),
+        before=_position(arguments.before, mark, "before"),
+    )
+
+
+def cursor(mark: str, document: Document, order: Order) -> str:
+    """Return the cursor of a document in a list."""
+    value = value_at(document, order.field)
+    if isinstance(value, datetime):
+        value = {"ms": (value - _EPOCH) // timedelta(milliseconds=1)}
+    return urlsafe_b64encode(orjson.dumps([mark, value, document["_id"]])).decode().rstrip("=")
+
+
+def _position(text: str | None, mark: str, name: str) -> Position | None:
+    if text is None:
+        return None
+    try:
+        list_, value, id_ = orjson.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
+        if isinstance(value, dict):
+            value = _EPOCH + timedelta(milliseconds=value["ms"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        raise _no_cursor(name) from None
+    if list_ != mark or not isinstance(id_, str) or not isinstance(value, (str, int, datetime, type(None))):
+        raise _no_cursor(name)
+    return (value, id_)
+
+
+def _no_cursor(name: str) -> Refusal:
+    return invalid("This is not a cursor of this list.", name)
+
+
+async def load_pages(context: Context, listings: list[Listing]) -> Sequence[Document]:
+    """Batch function: return a connection for every list, one command a collection."""
+    by_collection: dict[str, list[Listing]] = {}
+    for listing_ in listings:
+        by_collection.setdefault(listing_.collection, []).append(listing_)
+    found: dict[Listing, Page] = {}
+
+    async def fetch(collection: str, group: list[Listing]) -> None:
+        requests = [ListRequest(item.filter, item.order, item.window) for item in group]
+        found.update(zip(group, await pages.fetch(context.call.database, collection, requests), strict=True))
+
+    await asyncio.gather(*(fetch(collection, group) for collection, group in by_collection.items()))
+    return [_connection(listing_, found[listing_]) for listing_ in listings]
+
+
+def _connection(listing_: Listing, page: Page) -> Document:
+    """Return a page as clients see it; edges are made only where they are asked for."""
+    window = listing_.window
+    ends = [page.documents[0], page.documents[-1]] if page.documents else []
+    cursors: Sequence[str | None] = [cursor(listing_.mark, document, listing_.order) for document in ends] or [
+        None,
+        None,
+    ]
+    return {
+        "listing": listing_,
+        "nodes": page.documents,
+        "pageInfo": {
+            "hasNextPage": window.before is not None if window.backward else page.more,
+            "hasPreviousPage": page.more if window.backward else window.after is not None,
+            "startCursor": cursors[0],
+            "endCursor": cursors[1],
+        },
+    }
+
+
+def edges(connection: Document) -> list[Document]:
+    """Return a connection's edges."""
+    listing_: Listing = connection["listing"]
+    return [
+        {"cursor": cursor(listing_.mark, document, listing_.order), "node": document}
+        for document in connection["nodes"]
+    ]
+
+
+async def load_counts(context: Context, listings: list[Listing]) -> Sequence[int]:
+    """Batch function: return how long each list is; asked only when totalCount is."""
+    by_collection: dict[str, list[Listing]] = {}
+    for listing_ in listings:
+        by_collection.setdefault(listing_.collection, []).append(listing_)
+    counts: dict[Listing, int] = {}
+    for collection, group in by_collection.items():
+        found = await pages.count(context.call.database, collection, [item.filter for item in group])
+        counts.update(zip(group, found, strict=True))
+    return [counts[listing_] for listing_ in listings]

@@ -1,0 +1,107 @@
+"""The customer: one person for every channel."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from crm.ids import CUSTOMER, account_of
+from crm.numbers import round_half_up
+from crm.values import Channel, ConsentPurpose, ConsentState, LifecycleStage
+from resolvers import customers, feedback, points, purchases
+from resolvers.lists import PageArguments, load_pages
+from schema.common import Connection, ExternalId, Money, Node, known_by
+from schema.feedback import Feedback
+from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
+from schema.loyalty import LoyaltyAccount
+from schema.purchases import Purchase
+from schema.scalars import JSON, Date, DateTime
+
+
+@strawberry.type(description="What a person said about one purpose; no record means not given.")
+class Consent:
+    """The newest statement about its purpose."""
+
+    purpose: ConsentPurpose = stored("What it is for.")
+    state: ConsentState = stored("What the person said.")
+    at: DateTime = stored("When it was said.")
+    source: str = stored("Where it was said.")
+    evidence: str | None = stored("What proves it.")
+
+
+@strawberry.type(description="Whether this person's data may shape what is shown, and what is missing where not.")
+class Personalization:
+    """Decided by the consents."""
+
+    active: bool = stored("Whether personalisation is on.")
+    missing: list[ConsentPurpose] = stored("The consents that are missing for it.")
+
+
+@strawberry.type(description="What the purchases add up to; cancelled ones are left out.")
+class CustomerMetrics:
+    """Kept by every sale and return."""
+
+    purchase_count: int = stored("How many purchases, cancelled ones left out.")
+    total_spent: Money = stored("What was paid less what was paid back.")
+    average_order_value: Money | None = computed(
+        lambda metrics, _: (
+            round_half_up(metrics["totalSpent"], metrics["purchaseCount"]) if metrics["purchaseCount"] else None
+        ),
+        "totalSpent for each purchase, rounded half up.",
+    )
+    first_purchase_at: DateTime | None = stored("When the person first bought.")
+    last_purchase_at: DateTime | None = stored("When the person last bought.")
+
+
+@strawberry.type(description="A person, the same for every channel.")
+class Customer(Node):
+    """What a role may see of it is in resolvers/policy.py."""
+
+    version: int = stored("Grows with every change of the profile.")
+    created_at: DateTime = stored("When the shop first knew of the person.")
+    updated_at: DateTime = stored("When the profile last changed.")
+    erased_at: DateTime | None = stored("When the personal data was erased.")
+    first_name: str | None = stored("Given name.")
+    last_name: str | None = stored("Family name.")
+    email: str | None = stored("E-mail address, in lower case.")
+    phone: str | None = stored("Phone number in E.164.")
+    card_number: str | None = stored("Number of the customer card.")
+    birth_date: Date | None = stored("Date of birth.")
+    locale: str | None = stored("Preferred language as a BCP 47 tag.")
+    external_ids: list[ExternalId] = stored("The person's ids in other systems.")
+    attributes: JSON = stored("The shop's own fields.")
+    tags: list[str] = stored("The shop's labels.")
+    consents: list[Consent] = stored("What the person said about each purpose.")
+    personalization: Personalization = computed(
+        lambda customer, _: customers.personalization(customer), "What a missing consent withholds."
+    )
+    lifecycle_stage: LifecycleStage = computed(customers.stage, "Where the person stands with the shop now.")
+    metrics: CustomerMetrics = stored("What the purchases add up to.")
+    loyalty: LoyaltyAccount = relation(
+        points.accounts, "The person's points.", key=lambda customer: account_of(customer["_id"])
+    )
+
+    @field("Purchases through every channel, newest first.")
+    async def purchases(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        channel: Annotated[Channel | None, strawberry.argument(description="Only through this channel.")] = None,
+    ) -> Connection[Purchase]:
+        """Return a part of the purchase history."""
+        part = purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
+        page: Connection[Purchase] = await info.context.load(load_pages, part)
+        return page
+
+    @field("What the person has said, newest first.")
+    async def feedback(
+        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Feedback]:
+        """Return a part of the person's feedback."""
+        part = feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
+        page: Connection[Feedback] = await info.context.load(load_pages, part)
+        return page
+
+    is_type_of = known_by(CUSTOMER)

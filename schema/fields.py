@@ -1,0 +1,233 @@
+"""The kinds of fields, and the one way mutations and queries take their arguments in.
+
+Sources are stored documents, so a field whose name is the document's needs nothing but a description. What a class
+annotation says is the GraphQL type; no instance of these classes is ever made.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import orjson
+import strawberry
+from pydantic.alias_generators import to_camel
+from strawberry.extensions import FieldExtension
+from strawberry.types.base import StrawberryList, StrawberryOptional
+from strawberry.types.field import StrawberryField
+
+from crm.refusals import Refusal, Refusals, invalid
+from resolvers.context import Context, Load
+from services.idempotent import once
+from services.input_types import Input
+from services.outcomes import Outcome, refused
+from services.selling import content_fingerprint
+from services.validation import parse
+from store.pages import value_at
+
+Info = strawberry.Info[Context, None]
+BATCH_MAX = 500
+TEXT_MAX = 5000
+
+First = Annotated[int | None, strawberry.argument(description="How many from the start, 20 by default, at most 100.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor behind which the part begins.")]
+Last = Annotated[int | None, strawberry.argument(description="How many from the end, at most 100; not with first.")]
+Before = Annotated[str | None, strawberry.argument(description="Cursor before which the part ends.")]
+
+
+def default_resolver(source: Any, name: str) -> Any:
+    """Return what a document has under a field's name; `id` stands under `_id` or, in embedded objects, under `id`."""
+    if name == "id":
+        return source["_id"] if "_id" in source else source["id"]
+    return source.get(to_camel(name))
+
+
+def stored(description: str, at: str | None = None) -> Any:
+    """Return a field that stands in the document, under its own name or at a dotted path."""
+    if at is None:
+        return strawberry.field(description=description)
+
+    def resolve(root: Any) -> Any:
+        return value_at(root, at)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
+    """Return a field that is worked out from the document and the request, without asking anybody."""
+
+    def resolve(root: Any, info: Info) -> Any:
+        return compute(root, info.context)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def answered(answer: Callable[[Context, Any], Awaitable[Any]], description: str) -> Any:
+    """Return a field worked out from the document by a resolver that may have to ask."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        return await answer(info.context, root)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def relation(load: Load, description: str, *, key: Callable[[Any], Any | None]) -> Any:
+    """Return a field answered by a batch function for the key of each parent; no key, no answer."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        wanted = key(root)
+        return None if wanted is None else await info.context.load(load, wanted)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+Decorator = Callable[[Callable[..., Any]], Any]
+
+
+def field(description: str) -> Decorator:
+    """Return the decorator of a field with arguments, or with more to do than one batch function."""
+    decorator: Decorator = strawberry.field(description=description)
+    return decorator
+
+
+def query(description: str) -> Decorator:
+    """Return the decorator of a query field: its inputs are checked first, a refusal is a top-level error."""
+    decorator: Decorator = strawberry.field(description=description, extensions=[_CheckedArguments()])
+    return decorator
+
+
+def mutation(description: str, *, batch: bool = False) -> Decorator:
+    """Return the decorator of a mutation: inputs checked, @idempotent kept, refusals answered as data."""
+    decorator: Decorator = strawberry.field(description=description, extensions=[_Mutation(batch=batch)])
+    return decorator
+
+
+class _CheckedArguments(FieldExtension):
+    """Replaces raw inputs by checked ones before the resolver sees them."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, tuple[type[Input], bool]] = {}
+
+    def apply(self, field: StrawberryField) -> None:
+        """Find out which arguments are inputs, and which are lists of them."""
+        for argument in field.arguments:
+            type_, many = argument.type, False
+            while isinstance(type_, (StrawberryOptional, StrawberryList)):
+                many = many or isinstance(type_, StrawberryList)
+                type_ = type_.of_type
+            if isinstance(type_, type) and issubclass(type_, Input):
+                self._models[argument.python_name] = (type_, many)
+
+    def check(self, context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments with their inputs checked.
+
+        Raises:
+            Refusals: what is wrong, each with its path from the argument.
+        """
+        return {name: self._checked(context, name, value) for name, value in arguments.items()}
+
+    def _checked(self, context: Context, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            return _text(value, to_camel(name))
+        if name not in self._models or value is None:
+            return value
+        model, many = self._models[name]
+        if not many:
+            return parse(model, value, context.call.rules, to_camel(name))
+        return self._rows(context, name, model, value)
+
+    def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
+        return [parse(model, row, context.call.rules, to_camel(name), str(index)) for index, row in enumerate(rows)]
+
+    async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
+        """Check, then resolve."""
+        return await next_(source, info, **self.check(info.context, kwargs))
+
+
+class _Mutation(_CheckedArguments):
+    """Carries a mutation out once per idempotency key and answers refusals as user errors."""
+
+    def __init__(self, *, batch: bool) -> None:
+        super().__init__()
+        self._batch = batch
+
+    def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
+        if len(rows) > BATCH_MAX:
+            raise invalid(f"At most {BATCH_MAX} rows at once.", to_camel(name))
+        if not self._batch:
+            return super()._rows(context, name, model, rows)
+        return [_row(context, model, row) for row in rows]
+
+    async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
+        """Check, claim the key, resolve; let later fields read anew what this one changed."""
+        context = info.context
+        try:
+            outcome: Outcome = await self._once(next_, source, info, kwargs)
+        except (Refusal, Refusals) as problem:
+            outcome = refused(problem, **({"results": []} if self._batch else {}))
+        finally:
+            context.call.claim, context.call.claim_completed = None, False
+            context.forget()
+        return self._from_argument(outcome, kwargs)
+
+    async def _once(self, next_: Any, source: Any, info: Info, arguments: dict[str, Any]) -> Outcome:
+        """Carry the mutation out, once for its idempotency key where it has one."""
+
+        async def run() -> Outcome:
+            outcome: Outcome = await next_(source, info, **checked)
+            return outcome
+
+        checked = self.check(info.context, arguments)
+        key = idempotency_key(info)
+        if key is None:
+            return await run()
+        fingerprint = content_fingerprint(_plain({"field": info.field_name, **arguments}))
+        return await once(info.context.call, key, fingerprint, run, batch=self._batch)
+
+    @staticmethod
+    def _from_argument(outcome: Outcome, arguments: Mapping[str, Any]) -> Outcome:
+        """Return the outcome with the paths of its errors beginning at an argument: services begin at the input."""
+        names = {to_camel(name) for name in arguments}
+        if "input" not in names:
+            return outcome
+        errors = [
+            {**error, "field": ["input", *error["field"]]}
+            if error["field"] and error["field"][0] not in names
+            else error
+            for error in outcome["userErrors"]
+        ]
+        return {**outcome, "userErrors": errors}
+
+
+def _row(context: Context, model: type[Input], row: Any) -> Input | Refusals:
+    """Return a checked row of a batch, or what is wrong with it: one bad row does not stop the others."""
+    try:
+        return parse(model, row, context.call.rules)
+    except Refusals as problem:
+        return problem
+
+
+def _text(value: str, name: str) -> str:
+    if len(value) > TEXT_MAX or "\x00" in value or (not value.isascii() and not _encodable(value)):
+        raise invalid(f"At most {TEXT_MAX} characters, none of them a control character.", name)
+    return value
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """Return coerced arguments as JSON can tell them apart."""
+    return orjson.loads(orjson.dumps(value, default=str))
+
+
+def idempotency_key(info: Info) -> str | None:
+    """Return the key of @idempotent on this field, None where there is none."""
+    for selected in info.selected_fields:
+        arguments = selected.directives.get("idempotent")
+        if arguments:
+            return str(arguments["key"])
+    return None

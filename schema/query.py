@@ -1,0 +1,128 @@
+"""What can be asked."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from crm.refusals import invalid
+from crm.values import CustomerSort
+from resolvers import customers, feedback, nodes, points, purchases
+from resolvers.lists import PageArguments, load_pages
+from schema.common import Connection, Node
+from schema.customers import Customer
+from schema.feedback import Feedback
+from schema.fields import After, Before, First, Info, Last, query
+from schema.loyalty import LoyaltyProgram
+from schema.purchases import Purchase
+from schema.shop import Product, Store
+from services.inputs import CustomerFilter, CustomerKey, FeedbackFilter, PurchaseKey
+
+NODES_MAX = 100
+
+
+@strawberry.type(description="What can be asked; who may ask what is in resolvers/policy.py.")
+class Query:
+    """Objects that are missing, or another's, are null."""
+
+    @query("Any object by its id.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The object's id.")]
+    ) -> Node | None:
+        """Return what the id names."""
+        found: Any = await nodes.node(info.context, id)
+        return found  # type: ignore[no-any-return]
+
+    @query("Objects by their ids, in their order, null for each that is missing; at most 100.")
+    async def nodes(
+        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="The objects' ids.")]
+    ) -> list[Node | None]:
+        """Return what the ids name."""
+        if len(ids) > NODES_MAX:
+            raise invalid(f"At most {NODES_MAX} objects can be asked for at once.", "ids")
+        found: Any = await nodes.all_nodes(info.context, ids)
+        return found  # type: ignore[no-any-return]
+
+    @query("The calling customer; null where the shop does not know the person yet.")
+    async def me(self, info: Info) -> Customer | None:
+        """Return the caller."""
+        found: Any = await customers.me(info.context)
+        return found  # type: ignore[no-any-return]
+
+    @query("One customer by exactly one key.")
+    async def customer(
+        self, info: Info, by: Annotated[CustomerKey, strawberry.argument(description="Which customer.")]
+    ) -> Customer | None:
+        """Return whom the key names."""
+        found: Any = await customers.by_key(info.context, by)
+        return found  # type: ignore[no-any-return]
+
+    @query("Customers, oldest first unless sorted otherwise.")
+    async def customers(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[CustomerFilter | None, strawberry.argument(description="Which ones.")] = None,
+        sort: Annotated[CustomerSort | None, strawberry.argument(description="In which order.")] = None,
+    ) -> Connection[Customer]:
+        """Return a part of the list."""
+        part = customers.list_of(info.context, filter, sort, PageArguments(first, after, last, before))
+        page: Connection[Customer] = await info.context.load(load_pages, part)
+        return page
+
+    @query("One purchase by exactly one key.")
+    async def purchase(
+        self, info: Info, by: Annotated[PurchaseKey, strawberry.argument(description="Which purchase.")]
+    ) -> Purchase | None:
+        """Return what the key names."""
+        found: Any = await purchases.by_key(info.context, by)
+        return found  # type: ignore[no-any-return]
+
+    @query("Products, by SKU.")
+    async def products(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: Annotated[
+            str | None, strawberry.argument(description="Beginning of the SKU, the title or a word of it.")
+        ] = None,
+    ) -> Connection[Product]:
+        """Return a part of the list."""
+        part = purchases.products_list(search, PageArguments(first, after, last, before))
+        page: Connection[Product] = await info.context.load(load_pages, part)
+        return page
+
+    @query("Stores, by code.")
+    async def stores(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Store]:
+        """Return a part of the list."""
+        part = purchases.stores_list(PageArguments(first, after, last, before))
+        page: Connection[Store] = await info.context.load(load_pages, part)
+        return page
+
+    @query("The loyalty programme in force now.")
+    async def loyalty_program(self, info: Info) -> LoyaltyProgram:
+        """Return the version in force."""
+        found: Any = await points.program_in_force(info.context)
+        return found  # type: ignore[no-any-return]
+
+    @query("Feedback, newest first.")
+    async def feedback(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[FeedbackFilter | None, strawberry.argument(description="Which ones.")] = None,
+    ) -> Connection[Feedback]:
+        """Return a part of the list."""
+        part = feedback.list_of(filter, PageArguments(first, after, last, before))
+        page: Connection[Feedback] = await info.context.load(load_pages, part)
+        return page

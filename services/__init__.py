@@ -1,0 +1,1 @@
+"""What the shop does: one function per business fact, called by GraphQL, imports, webhooks and the worker alike."""

@@ -1,0 +1,76 @@
+"""What every service is given: the shop it works for, and the call it carries out.
+
+Nothing is read from the environment or from a global; a test makes a `Shop` with its own database and clock.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from crm.callers import Caller
+from crm.ids import time_ordered
+from crm.money import digits_of
+from services.input_types import Rules
+from services.known import Known
+from store.client import Database
+from store.idempotency import Claim
+
+
+def utc_now() -> datetime:
+    """Return the instant in UTC, cut to the milliseconds that MongoDB keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+@dataclass(slots=True, kw_only=True)
+class Shop:
+    """One installation: one shop, one database, one currency.
+
+    Args:
+        pepper: secret with which API keys, receipt tokens and key digests are made.
+        jwt_source: the external-id source under which customers of the identity provider are known.
+    """
+
+    database: Database
+    currency: str
+    time_zone: ZoneInfo
+    pepper: bytes
+    jwt_source: str = "jwt"
+    clock: Callable[[], datetime] = utc_now
+    currency_digits: int = field(init=False)
+    known: Known = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.currency_digits = digits_of(self.currency)
+        self.known = Known(self.database, self.clock)
+
+    def call(self, caller: Caller) -> "Call":
+        """Return a call of `caller` at this instant."""
+        return Call(shop=self, caller=caller, now=self.clock())
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs."""
+
+    shop: Shop
+    caller: Caller
+    now: datetime
+    claim: Claim | None = None
+    claim_completed: bool = False
+
+    @property
+    def database(self) -> Database:
+        """The shop's database."""
+        return self.shop.database
+
+    @property
+    def rules(self) -> Rules:
+        """What validation needs to know."""
+        return Rules(currency=self.shop.currency, currency_digits=self.shop.currency_digits, now=self.now)
+
+    def new_id(self, prefix: str) -> str:
+        """Return a new id of this instant."""
+        return time_ordered(prefix, int(self.now.timestamp() * 1000), int.from_bytes(os.urandom(10), "big"))

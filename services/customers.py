@@ -1,0 +1,252 @@
+"""Who the customers are: create, update, and what they consented to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from pymongo.errors import DuplicateKeyError
+
+from crm.ids import CUSTOMER
+from crm.refusals import Refusal, UserErrorCode, conflict, invalid, not_found
+from crm.values import Topic
+from loyalty.tiers import tier_steps
+from services.context import Call
+from services.input_types import JSON_BYTES_MAX
+from services.inputs import ConsentInput, CreateCustomerInput, CustomerKey, UpdateCustomerInput, UpdateMeInput
+from services.lookup import customer, own_customer
+from services.outcomes import Outcome, done, finish
+from store import customers, keys, ledger
+from store.client import Document, Tx
+from store.collections import ACCOUNTS
+from store.outbox import Fact
+
+_PLAIN = ("first_name", "last_name", "email", "phone", "card_number", "birth_date", "locale")
+_NAMES = {
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "email": "email",
+    "phone": "phone",
+    "card_number": "cardNumber",
+    "birth_date": "birthDate",
+    "locale": "locale",
+}
+
+
+async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
+    """Create a customer with a loyalty account.
+
+    Raises:
+        Refusal: ALREADY_EXISTS with the field whose key belongs to somebody.
+    """
+    profile = {_NAMES[name]: getattr(input, name) for name in _PLAIN if getattr(input, name) is not None}
+    person = new_customer(
+        call,
+        call.new_id(CUSTOMER),
+        {
+            **profile,
+            "externalIds": _pairs(input),
+            "attributes": _merged({}, input.attributes),
+            "tags": list(dict.fromkeys(input.tags or ())),
+            "consents": [consent_document(call, consent) for consent in input.consents or ()],
+        },
+    )
+    facts: list[Fact] = [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})]
+    facts += [_consent_fact(person["_id"], consent) for consent in person["consents"]]
+    return await _insert(call, person, facts)
+
+
+def new_customer(call: Call, id_: str, profile: Mapping[str, Any]) -> Document:
+    """Return the document of a customer created now."""
+    person: Document = {
+        "_id": id_,
+        "version": 1,
+        "createdAt": call.now,
+        "updatedAt": call.now,
+        "externalIds": [],
+        "attributes": {},
+        "tags": [],
+        "consents": [],
+        **profile,
+        "metrics": dict(customers.NO_PURCHASES),
+    }
+    return {**person, "search": customers.search_words(person), "sortName": customers.sort_name(person)}
+
+
+async def _insert(call: Call, person: Document, facts: Sequence[Fact]) -> Outcome:
+    program = (await call.shop.known.programs())[-1]
+    steps = tier_steps([], tiers=program.tiers, policy=program.tier_policy, joined=call.now)
+    account = ledger.new_account(person["_id"], call.now, steps)
+
+    async def work(tx: Tx) -> Outcome:
+        await keys.insert(call.database, key_documents(person), tx=tx)
+        await customers.insert(call.database, {**person, "tierSteps": account["tierSteps"]}, tx=tx)
+        await call.database[ACCOUNTS].insert_one(account, session=tx.session)
+        return await finish(call, done(customer=person["_id"]), facts, owner=person["_id"], tx=tx)
+
+    try:
+        return await call.database.transaction(work)
+    except DuplicateKeyError:
+        raise await _taken(call, person) from None
+
+
+async def _taken(call: Call, person: Document) -> Refusal:
+    """Return the refusal that names which of the person's keys is somebody else's."""
+    mine = _fields_of_keys(person)
+    found = await keys.find(call.database, mine)
+    for id_, field in mine.items():
+        if id_ in found and found[id_]["ref"] != person["_id"]:
+            return Refusal(UserErrorCode.ALREADY_EXISTS, "Another customer has this already.", field)
+    return conflict("Another request changed the same customer; try again.")
+
+
+def _fields_of_keys(person: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return every natural key of a person with the input field it comes from."""
+    mine: dict[str, tuple[str, ...]] = {}
+    if person.get("email"):
+        mine[keys.email(person["email"])] = ("email",)
+    if person.get("phone"):
+        mine[keys.phone(person["phone"])] = ("phone",)
+    if person.get("cardNumber"):
+        mine[keys.card(person["cardNumber"])] = ("cardNumber",)
+    for index, external in enumerate(person["externalIds"]):
+        mine[keys.external((external["source"], external["value"]))] = ("externalIds", str(index))
+    return mine
+
+
+def key_documents(person: Mapping[str, Any]) -> list[Document]:
+    """Return the key documents that name a person."""
+    return [{"_id": id_, "ref": person["_id"], "owner": person["_id"]} for id_ in _fields_of_keys(person)]
+
+
+def _pairs(input: CreateCustomerInput | UpdateCustomerInput) -> list[Document]:
+    pairs = dict.fromkeys(external.pair for external in input.external_ids or ())
+    return [{"source": source, "value": value} for source, value in pairs]
+
+
+def _merged(known: Mapping[str, Any], change: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return attributes merged by top-level name; null removes a name, null for all of them clears them."""
+    merged = {**known, **change} if change is not None else {}
+    merged = {name: value for name, value in merged.items() if value is not None}
+    if len(orjson.dumps(merged)) > JSON_BYTES_MAX:
+        raise invalid(f"All attributes together have at most {JSON_BYTES_MAX} bytes.", "attributes")
+    return merged
+
+
+async def update_customer(call: Call, by: CustomerKey, input: UpdateCustomerInput) -> Outcome:
+    """Change a customer's profile.
+
+    Raises:
+        Refusal: NOT_FOUND, ALREADY_EXISTS, CONFLICT where `expectedVersion` is not the version.
+    """
+    return await _update(call, await customer(call, by, "by"), input)
+
+
+async def update_me(call: Call, input: UpdateMeInput) -> Outcome:
+    """Change the calling customer's own profile; a person the identity provider knows and the shop does not is created.
+
+    Raises:
+        Refusal: NOT_FOUND, ALREADY_EXISTS as above.
+    """
+    if call.caller.customer_id is None and call.caller.identity is not None:
+        source, value = call.caller.identity
+        profile = {_NAMES[name]: getattr(input, name) for name in input.model_fields_set if getattr(input, name)}
+        person = new_customer(
+            call, call.new_id(CUSTOMER), {**profile, "externalIds": [{"source": source, "value": value}]}
+        )
+        return await _insert(call, person, [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})])
+    return await _update(call, own_customer(call), input)
+
+
+async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInput) -> Outcome:
+    wanted: Document = {}
+
+    async def work(tx: Tx) -> Outcome:
+        person = await customers.get(call.database, id_, tx=tx)
+        if person is None or person.get("erasedAt"):
+            raise not_found("No such customer.")
+        _expect_version(person, input)
+        changed = _changed(person, input)
+        wanted.clear()
+        wanted.update(changed)
+        names = sorted(name for name in changed if changed[name] != person.get(name))
+        if not names:
+            return await finish(call, done(customer=id_), [], owner=id_, tx=tx)
+        changed = {**changed, "version": person["version"] + 1, "updatedAt": call.now}
+        changed["search"], changed["sortName"] = customers.search_words(changed), customers.sort_name(changed)
+        old, new = _fields_of_keys(person), _fields_of_keys(changed)
+        await keys.delete(call.database, [key for key in old if key not in new], ref=id_, tx=tx)
+        added = [key for key in new if key not in old]
+        await keys.insert(call.database, [{"_id": key, "ref": id_, "owner": id_} for key in added], tx=tx)
+        await customers.replace(call.database, changed, tx=tx)
+        fact: Fact = (Topic.CUSTOMER, id_, {"change": "UPDATED", "version": changed["version"], "fields": names})
+        return await finish(call, done(customer=id_), [fact], owner=id_, tx=tx)
+
+    try:
+        return await call.database.transaction(work, queue=id_)
+    except DuplicateKeyError:
+        raise await _taken(call, wanted) from None
+
+
+def _expect_version(person: Document, input: UpdateCustomerInput | UpdateMeInput) -> None:
+    expected = getattr(input, "expected_version", None)
+    if expected is not None and expected != person["version"]:
+        raise conflict(f"The customer has version {person['version']} by now.", "expectedVersion")
+
+
+def _changed(person: Document, input: UpdateCustomerInput | UpdateMeInput) -> Document:
+    """Return the person with the input's changes. Left out: unchanged. null: cleared."""
+    changed = {**person}
+    for name in input.model_fields_set & set(_PLAIN):
+        changed[_NAMES[name]] = getattr(input, name)
+    if isinstance(input, UpdateCustomerInput):
+        if "external_ids" in input.model_fields_set:
+            changed["externalIds"] = _pairs(input)
+        if "tags" in input.model_fields_set:
+            changed["tags"] = list(dict.fromkeys(input.tags or ()))
+        if "attributes" in input.model_fields_set:
+            changed["attributes"] = _merged(person["attributes"], input.attributes)
+    return changed
+
+
+async def set_consents(call: Call, key: CustomerKey | None, consents: Sequence[ConsentInput]) -> Outcome:
+    """Record what a person said about purposes; for each purpose the newest statement stands, however late it comes.
+
+    Raises:
+        Refusal: NOT_FOUND.
+    """
+    id_ = await customer(call, key, "customer")
+
+    async def work(tx: Tx) -> Outcome:
+        person = await customers.get(call.database, id_, tx=tx)
+        if person is None or person.get("erasedAt"):
+            raise not_found("No such customer.", "customer")
+        stand = {consent["purpose"]: consent for consent in person["consents"]}
+        facts: list[Fact] = []
+        for consent in (consent_document(call, consent) for consent in consents):
+            known = stand.get(consent["purpose"])
+            if consent != known and (known is None or known["at"] <= consent["at"]):
+                stand[consent["purpose"]] = consent
+                facts.append(_consent_fact(id_, consent))
+        if facts:
+            version = person["version"] + 1
+            changes = {"consents": list(stand.values()), "version": version, "updatedAt": call.now}
+            await customers.replace(call.database, {"_id": id_, **changes}, tx=tx)
+        return await finish(call, done(customer=id_), facts, owner=id_, tx=tx)
+
+    return await call.database.transaction(work, queue=id_)
+
+
+def consent_document(call: Call, consent: ConsentInput) -> Document:
+    """Return a statement as stored."""
+    return {
+        "purpose": consent.purpose.value,
+        "state": consent.state.value,
+        "at": consent.at or call.now,
+        "source": consent.source,
+        "evidence": consent.evidence,
+    }
+
+
+def _consent_fact(id_: str, consent: Document) -> Fact:
+    said = {"purpose": consent["purpose"], "state": consent["state"], "at": consent["at"], "source": consent["source"]}
+    return (Topic.CONSENT, id_, said)

@@ -1,0 +1,79 @@
+"""Carries a mutation out at most once per idempotency key (docs/decisions/0005)."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import uuid4
+
+from crm.refusals import Refusal, Refusals, UserErrorCode, invalid
+from services.context import Call
+from services.outcomes import Outcome, refused
+from store import idempotency
+from store.idempotency import Claim, ClaimLost
+
+KEEP = timedelta(days=30)
+KEY_LENGTH_MAX = 255
+NOT_STORED = frozenset(
+    {
+        UserErrorCode.INVALID,
+        UserErrorCode.NOT_FOUND,
+        UserErrorCode.FORBIDDEN,
+        UserErrorCode.THROTTLED,
+        UserErrorCode.IDEMPOTENCY_KEY_MISMATCH,
+        UserErrorCode.IDEMPOTENCY_KEY_IN_USE,
+    }
+)
+
+
+async def once(
+    call: Call, key: str, fingerprint: str, run: Callable[[], Awaitable[Outcome]], *, batch: bool = False
+) -> Outcome:
+    """Return what `run` gives, or the stored outcome of whoever ran it first under this key.
+
+    A batch stores only that it ran: its retry runs again, and every row finds its own first result.
+
+    Raises:
+        Refusal: IDEMPOTENCY_KEY_MISMATCH where the key was used for other arguments, IDEMPOTENCY_KEY_IN_USE while it
+            is being used, INVALID for a key that is none, and whatever `run` refuses.
+    """
+    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable():
+        raise invalid(f"An idempotency key has 1 to {KEY_LENGTH_MAX} printable characters.")
+    id_ = idempotency.key_id(call.caller.principal, key)
+    held = await idempotency.claim(
+        call.database, id_, fingerprint=fingerprint, token=uuid4().hex, now=call.now, keep=KEEP
+    )
+    if isinstance(held, Claim):
+        call.claim = held
+        return await _run(call, held, run, batch=batch)
+    if held["fingerprint"] != fingerprint:
+        raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_MISMATCH, "This idempotency key was used with other arguments.")
+    if "outcome" not in held:
+        raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "A request with this idempotency key is still running.")
+    return {**(await run() if batch else held["outcome"]), "replayed": True}
+
+
+async def _run(call: Call, held: Claim, run: Callable[[], Awaitable[Outcome]], *, batch: bool) -> Outcome:
+    try:
+        outcome = await run()
+        await _keep(call, held, {} if batch else outcome)
+        return outcome
+    except ClaimLost:
+        raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "Another request took this idempotency key over.") from None
+    except (Refusal, Refusals) as problem:
+        codes = {refusal.code for refusal in (problem.refusals if isinstance(problem, Refusals) else (problem,))}
+        if codes & NOT_STORED:
+            await idempotency.give_up(call.database, held)
+        else:
+            await idempotency.complete(call.database, held, refused(problem), tx=None)
+        raise
+    except BaseException:
+        # Safe though the effect may have been committed: its outcome was committed with it, and such a key stays.
+        await idempotency.give_up(call.database, held)
+        raise
+
+
+async def _keep(call: Call, held: Claim, outcome: Outcome) -> None:
+    codes = {error["code"] for error in outcome.get("userErrors", [])}
+    if codes & {code.value for code in NOT_STORED}:
+        await idempotency.give_up(call.database, held)
+    elif not call.claim_completed:
+        await idempotency.complete(call.database, held, outcome, tx=None)

@@ -1,0 +1,83 @@
+"""Finds the customer or the purchase a key names, for this caller: what is another's is as if it were not there."""
+
+from crm.ids import CUSTOMER, PURCHASE, prefix_of
+from crm.refusals import Refusal, invalid, not_found
+from crm.values import Role
+from services.context import Call
+from services.inputs import CustomerKey, PurchaseKey, with_one_key
+from store import keys
+from store.client import Document
+
+
+def customer_key(key: CustomerKey) -> str:
+    """Return the natural key that a customer key stands for; ids stand for themselves."""
+    name, value = with_one_key(key)
+    if name == "id":
+        return str(value)
+    if name == "external_id":
+        return keys.external(value.pair)
+    return {"email": keys.email, "phone": keys.phone, "card_number": keys.card}[name](value)
+
+
+def purchase_key(key: PurchaseKey) -> str:
+    """Return the key document's id that a purchase key stands for."""
+    name, value = with_one_key(key)
+    return keys.of_id(value) if name == "id" else keys.purchase(value.pair)
+
+
+def check_kind(key: CustomerKey | PurchaseKey, prefix: str, *path: str) -> None:
+    """Refuse an id of another type."""
+    name, value = with_one_key(key)
+    if name == "id" and prefix_of(value) != prefix:
+        raise invalid("This is an id of another type.", *path, "id")
+
+
+def own_customer(call: Call, *path: str) -> str:
+    """Return the calling customer's id."""
+    if call.caller.customer_id is None:
+        raise not_found("No such customer.", *path)
+    return call.caller.customer_id
+
+
+def named_customer(call: Call, key: CustomerKey, found: dict[str, Document], *path: str) -> str:
+    """Return the id of the customer `key` names, given the key documents that were `found`.
+
+    Raises:
+        Refusal: NOT_FOUND where there is none, or it is not the calling customer.
+    """
+    check_kind(key, CUSTOMER, *path)
+    text = customer_key(key)
+    id_ = text if key.id else found[text]["ref"] if text in found else None
+    if id_ is None or (call.caller.role is Role.CUSTOMER and id_ != call.caller.customer_id):
+        raise not_found("No such customer.", *path)
+    return str(id_)
+
+
+async def customer(call: Call, key: CustomerKey | None, *path: str) -> str:
+    """Return the id of the customer a mutation is about: the one named, else the calling customer.
+
+    That a customer with this id exists is left to the transaction, which begins by locking the account.
+
+    Raises:
+        Refusal: NOT_FOUND as above; INVALID where nobody is named and the caller is no customer.
+    """
+    if key is None:
+        if call.caller.role is Role.CUSTOMER:
+            return own_customer(call, *path)
+        raise invalid("Name the customer.", *path)
+    found = {} if key.id else await keys.find(call.database, [customer_key(key)])
+    return named_customer(call, key, found, *path)
+
+
+def named_purchase(key: PurchaseKey, found: dict[str, Document], *path: str) -> Document:
+    """Return the key document of the purchase that is named: `ref` is its id, `owner` whose it is."""
+    check_kind(key, PURCHASE, *path)
+    document = found.get(purchase_key(key))
+    if document is None:
+        raise unknown_purchase(*path)
+    return document
+
+
+def unknown_purchase(*path: str) -> Refusal:
+    """Return the refusal for a purchase that is not there, or not the caller's."""
+    return not_found("No such purchase.", *path)

@@ -1,0 +1,268 @@
+"""Records sales: with a customer, their points in the same transaction; without one, to be claimed later."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pymongo.errors import DuplicateKeyError
+
+from crm.ids import PURCHASE, product_id, store_id
+from crm.numbers import split
+from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid, not_found
+from crm.values import PurchaseStatus, Topic
+from loyalty.earning import Sale, SoldLine, earn_rates, points_for
+from loyalty.ledger import Source
+from loyalty.program import expires_at, tier_of
+from loyalty.tiers import step_before
+from loyalty.values import SourceKind
+from services.context import Call
+from services.inputs import RecordPurchaseInput
+from services.lookup import customer_key, named_customer
+from services.outcomes import Outcome, done, finish, refused, row_by_row
+from services.products import NewThings, new_things
+from services.selling import PlaceOfSale, fingerprint, line_totals, place_of
+from services.standing import Standing, lock, reconsider_tier, write
+from store import customers, keys, ledger, purchases
+from store.client import Document, Tx
+from store.outbox import Fact
+from store.programs import rate_text
+
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A sale that adds up, not looked up yet."""
+
+    input: RecordPurchaseInput
+    place: PlaceOfSale
+    totals: Sequence[int]
+    fingerprint: str
+
+    @property
+    def base(self) -> int:
+        """What earns points, in minor units."""
+        return self.input.total - self.input.tax_total
+
+
+def check(call: Call, input: RecordPurchaseInput) -> Checked:
+    """Return a sale whose numbers, place and currency hold.
+
+    Raises:
+        Refusal: INVALID, FORBIDDEN, CURRENCY_MISMATCH or TOTAL_MISMATCH with its field.
+    """
+    place = place_of(call.caller, input)
+    if place.channel is None:
+        raise invalid("Name the channel.", "channel")
+    if input.currency_code != call.shop.currency:
+        raise Refusal(UserErrorCode.CURRENCY_MISMATCH, f"The currency here is {call.shop.currency}.", ("currencyCode",))
+    totals = line_totals(input, call.shop.currency_digits)
+    return Checked(input=input, place=place, totals=totals, fingerprint=fingerprint(input, place))
+
+
+async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
+    """Record a sale and post its points in one transaction.
+
+    The same external id with the same content gives the first purchase, however often and from wherever it is sent;
+    with other content it is a CONFLICT and the first purchase is in the outcome.
+
+    Raises:
+        Refusal: everything `check` refuses, and NOT_FOUND for a customer who is not there.
+    """
+    sale = check(call, input)
+    for _ in range(TRIES):
+        wanted = [keys.purchase(input.external_id.pair)]
+        if input.customer and not input.customer.id:
+            wanted.append(customer_key(input.customer))
+        found = await keys.find(call.database, wanted)
+        if wanted[0] in found:
+            return await _again(call, sale, found[wanted[0]], found)
+        buyer = named_customer(call, input.customer, found, "customer") if input.customer else None
+        things = await new_things(call, input.lines, sale.place.store_code)
+        try:
+            outcome = await call.database.transaction(lambda tx: _record(call, sale, buyer, things, tx), queue=buyer)  # noqa: B023 -- runs within the iteration
+        except DuplicateKeyError:
+            continue  # the same sale, or a new product of it, came in elsewhere: read what won
+        things.remember(call)
+        return outcome
+    raise conflict("The same sale is being recorded elsewhere; try again.", "externalId")
+
+
+async def _again(call: Call, sale: Checked, key: Document, found: dict[str, Document]) -> Outcome:
+    """Answer a sale whose external id is known."""
+    (purchase,) = await purchases.owned_by(call.database, [(key["owner"], key["ref"])])
+    if purchase is None:
+        raise conflict("The purchase has just changed hands; try again.", "externalId")
+    if purchase["fingerprint"] == sale.fingerprint and _same_customer(call, sale.input, purchase, found):
+        return {**recorded(call, purchase), "replayed": True}
+    refusal = conflict("Another sale was recorded under this external id.", "externalId")
+    return refused(refusal, purchase=purchase["_id"], receiptToken=None, warnings=[])
+
+
+def _same_customer(call: Call, input: RecordPurchaseInput, purchase: Document, found: dict[str, Document]) -> bool:
+    """Whether the sale names whom it named first: by the same key, or by one that now names the same person."""
+    if input.customer is None or purchase["customerKey"] is None:
+        return input.customer is None and purchase["customerKey"] is None
+    text = customer_key(input.customer)
+    named = text if input.customer.id else found[text]["ref"] if text in found else None
+    return digest(call, text) == purchase["customerKey"] or (named is not None and named == purchase["customerId"])
+
+
+def digest(call: Call, text: str) -> str:
+    """Return a keyed digest: tells whether a key was the same without holding personal data."""
+    return hmac.new(call.shop.pepper, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def receipt_token(call: Call, purchase_id: str) -> str:
+    """Return what a receipt of an anonymous sale carries so that its buyer can claim it; never stored."""
+    return hmac.new(call.shop.pepper, b"receipt:" + purchase_id.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def recorded(call: Call, purchase: Document) -> Outcome:
+    """Return the outcome of a purchase that is recorded, now or before."""
+    token = receipt_token(call, purchase["_id"]) if purchase["customerId"] is None else None
+    return done(purchase=purchase["_id"], receiptToken=token, warnings=[])
+
+
+async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
+    purchase = purchase_document(call, sale, call.new_id(PURCHASE), buyer, things)
+    facts: list[Fact] = []
+    if buyer:
+        standing = await lock(call, buyer, tx=tx)
+        if standing is None:
+            raise not_found("No such customer.", "customer")
+        purchase |= earn(call, standing, sale, purchase)
+        await purchases.insert(call.database, purchase, tx=tx)
+        facts = await post(call, standing, purchase, sale.input.total, tx=tx)
+    else:
+        await purchases.insert(call.database, purchase, tx=tx)
+    await keys.insert(call.database, key_documents(purchase), tx=tx)
+    await things.store(call, tx=tx)
+    return await finish(
+        call, recorded(call, purchase), [purchase_fact(purchase), *facts], owner=purchase["owner"], tx=tx
+    )
+
+
+async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
+    """Write what a sale did to its customer: tier, account, ledger, metrics."""
+    tier = await reconsider_tier(call, standing, purchase["occurredAt"], tx=tx)
+    points = await write(call, standing, tx=tx)
+    await customers.count_sale(
+        call.database,
+        standing.customer_id,
+        total=total,
+        occurred_at=purchase["occurredAt"],
+        channel=purchase["channel"],
+        steps=ledger.steps_document(standing.steps),
+        tx=tx,
+    )
+    return [*points, *tier]
+
+
+def earn(call: Call, standing: Standing, sale: Checked, purchase: Document) -> Document:
+    """Post what a sale earns to the working copy, at the tier just before it; return the purchase's fields of it."""
+    occurred_at = purchase["occurredAt"]
+    program = standing.program_at(occurred_at)
+    tier = tier_of(program, step_before(standing.steps, occurred_at).tier)
+    rates = earn_rates(program, tier, sold(purchase))
+    shares = [sale.base] if len(rates) == 1 else split(sale.base, sale.totals)
+    points = points_for(shares, rates, call.shop.currency_digits)
+    return post_points(call, standing, purchase, points, [rate_text(rate) for rate in rates])
+
+
+def post_points(call: Call, standing: Standing, purchase: Document, points: int, rates: list[str]) -> Document:
+    """Post points of a purchase to the working copy and return the purchase's fields of it."""
+    program = standing.program_at(purchase["occurredAt"])
+    external = purchase["externalId"]
+    lot = standing.ledger.earn(
+        points,
+        occurred_at=purchase["occurredAt"],
+        expires_at=expires_at(program.expiry, purchase["occurredAt"], call.shop.time_zone),
+        source=Source(
+            kind=SourceKind.PURCHASE,
+            node_id=purchase["_id"],
+            external_id=(external["source"], external["value"]),
+        ),
+    )
+    return {"pointsEarned": points, "qualifying": points, "earnRates": rates, "lotIds": [lot.id] if lot else []}
+
+
+def sold(purchase: Document) -> Sale:
+    """Return what the earning rules ask of a purchase."""
+    return Sale(
+        occurred_at=purchase["occurredAt"],
+        channel=purchase["channel"],
+        store_code=purchase.get("storeCode"),
+        lines=[SoldLine(sku=line["sku"], category=line.get("category")) for line in purchase["lines"]],
+    )
+
+
+def purchase_document(call: Call, sale: Checked, id_: str, buyer: str | None, things: NewThings) -> Document:
+    """Return a purchase as stored, before it has earned anything."""
+    sent, place, store_code = sale.input, sale.place, sale.place.store_code
+    return {
+        "_id": id_,
+        "owner": buyer or id_,
+        "customerId": buyer,
+        "customerKey": digest(call, customer_key(sent.customer)) if sent.customer else None,
+        "externalId": {"source": sent.external_id.source, "value": sent.external_id.value},
+        "fingerprint": sale.fingerprint,
+        "channel": place.channel.value if place.channel else None,
+        "storeCode": store_code,
+        "storeId": store_id(store_code) if store_code else None,
+        "terminalId": sent.terminal_id,
+        "occurredAt": sent.occurred_at,
+        "recordedAt": call.now,
+        "status": PurchaseStatus.COMPLETED.value,
+        "lines": [_line(sale, index, things) for index in range(len(sent.lines))],
+        "discountTotal": sent.discount_total + sum(line.discount for line in sent.lines),
+        "taxTotal": sent.tax_total,
+        "taxIncluded": sent.tax_included,
+        "total": sent.total,
+        "returns": [],
+        "returnedTotal": 0,
+        "pointsEarned": 0,
+        "pointsTakenBack": 0,
+        "pointsSpent": 0,
+        "qualifying": 0,
+        "earnRates": [],
+        "lotIds": [],
+    }
+
+
+def _line(sale: Checked, index: int, things: NewThings) -> Document:
+    line = sale.input.lines[index]
+    product = things.products.get(product_id(line.sku), {})
+    document: Document = {
+        "lineNumber": line.line_number,
+        "sku": line.sku,
+        "title": line.title or product.get("title") or line.sku,
+        "quantity": line.quantity,
+        "unitPrice": line.unit_price,
+        "discount": line.discount,
+        "total": sale.totals[index],
+    }
+    category = line.category or product.get("category")
+    return {**document, "category": category} if category else document
+
+
+def key_documents(purchase: Document) -> list[Document]:
+    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner."""
+    external = purchase["externalId"]
+    names = (keys.purchase((external["source"], external["value"])), keys.of_id(purchase["_id"]))
+    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"]} for name in names]
+
+
+def purchase_fact(purchase: Document) -> Fact:
+    """Return the fact of a recorded sale."""
+    values = {
+        name: purchase[name]
+        for name in ("customerId", "externalId", "channel", "storeCode", "occurredAt", "pointsEarned")
+    }
+    return (Topic.PURCHASE, purchase["_id"], {**values, "change": "RECORDED", "total": purchase["total"]})
+
+
+async def record_purchases(call: Call, rows: Sequence[RecordPurchaseInput | Refusals]) -> list[Outcome]:
+    """Record a till's day: each row in a transaction of its own, oldest sale first, results in the order sent."""
+    return await row_by_row(call, rows, record_purchase, order=lambda row: (row.occurred_at, row.external_id.pair))

@@ -1,0 +1,137 @@
+"""A customer's loyalty inside a transaction: locked, settled, changed by pure rules, written back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from crm.refusals import invalid
+from crm.values import Topic
+from loyalty.ledger import POINTS_MAX, Ledger
+from loyalty.program import program_at
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, qualifying_points, step_at, tier_steps
+from loyalty.values import Program
+from services.context import Call
+from store import ledger as accounts
+from store import purchases
+from store.client import Document, Tx
+from store.outbox import Fact
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """The working copy of one customer's account and tier; `programs` are all versions, oldest first."""
+
+    customer_id: str
+    joined: datetime
+    ledger: Ledger
+    steps: tuple[TierStep, ...]
+    programs: Sequence[Program]
+    qualifying: dict[str, Any] | None
+
+    def program_at(self, instant: datetime) -> Program:
+        """Return the version by which a sale at `instant` is judged."""
+        return program_at(self.programs, instant)
+
+
+async def lock(call: Call, customer_id: str, *, tx: Tx, lot_ids: Sequence[str] | None = None) -> Standing | None:
+    """Lock a customer's account and settle what fell due; None where there is no such customer.
+
+    Args:
+        lot_ids: the lots a return is about, points left or not; every lot with points left is read with them.
+            None for a fact that only adds points: lots are read only if something is due.
+    """
+    document = await accounts.lock(call.database, customer_id, tx=tx)
+    if document is None:
+        return None
+    due = document.get("dueAt") is not None and document["dueAt"] <= call.now
+    lots: list[Document] = []
+    if due or lot_ids is not None:
+        lots = (await accounts.live_lots(call.database, [customer_id], tx=tx))[customer_id]
+        known = {lot["_id"] for lot in lots}
+        missing = [lot_id for lot_id in lot_ids or () if lot_id not in known]
+        lots += await accounts.lots_by_id(call.database, customer_id, missing, tx=tx) if missing else []
+    ledger = Ledger(
+        accounts.account_value(document),
+        [accounts.lot_value(lot) for lot in lots],
+        now=call.now,
+        new_id=call.new_id,
+    )
+    ledger.settle()
+    return Standing(
+        customer_id=customer_id,
+        joined=document["createdAt"],
+        ledger=ledger,
+        steps=accounts.steps_value(document["tierSteps"]),
+        programs=await call.shop.known.programs(),
+        qualifying=document.get("qualifying"),
+    )
+
+
+async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime, *, tx: Tx) -> list[Fact]:
+    """Work the tier out anew from the sale at `changed_at` on, and return the fact of a tier that is another now."""
+    program = standing.programs[-1]
+    resumable = not program.tier_policy.grace_days
+    since = min(changed_at, call.now) - WINDOW if resumable else None
+    sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
+    before = step_at(standing.steps, call.now).tier
+    standing.steps = tier_steps(
+        sales,
+        tiers=program.tiers,
+        policy=program.tier_policy,
+        joined=standing.joined,
+        resume=standing.steps if resumable else (),
+        from_=changed_at if resumable else None,
+    )
+    standing.qualifying = qualifying_document(sales, call.now)
+    after = step_at(standing.steps, call.now)
+    if after.tier == before:
+        return []
+    return [(Topic.TIER, standing.customer_id, {"from": before, "to": after.tier, "since": after.since})]
+
+
+def qualifying_document(sales: Sequence[QualifyingSale], now: datetime) -> dict[str, Any]:
+    """Return what counts towards the tier now, with the span of instants [from, until) over which that stays true.
+
+    `sales` are all since a whole window before now; one of the next minutes (a till's clock is ahead) ends the span.
+    """
+    changes = [sale.at if sale.at > now else sale.at + WINDOW for sale in sales if sale.at > now - WINDOW]
+    return {"points": qualifying_points(sales, now), "from": now, "until": min(changes, default=None)}
+
+
+async def write(call: Call, standing: Standing, *, tx: Tx) -> list[Fact]:
+    """Store the working copy and return one fact for every entry.
+
+    Raises:
+        Refusal: INVALID where the balance would not fit into GraphQL's Int.
+    """
+    ledger = standing.ledger
+    if max(ledger.account.balance, ledger.account.lifetime_earned) > POINTS_MAX:
+        raise invalid("The balance of points would be beyond 2147483647.", "total")
+    await accounts.write(
+        call.database,
+        standing.customer_id,
+        ledger,
+        principal=call.caller.principal,
+        extra={"tierSteps": accounts.steps_document(standing.steps), "qualifying": standing.qualifying},
+        tx=tx,
+    )
+    return entry_facts(standing)
+
+
+def entry_facts(standing: Standing) -> list[Fact]:
+    """Return one fact for every new entry of the ledger."""
+    return [
+        (
+            Topic.POINTS,
+            standing.customer_id,
+            {
+                "transactionId": entry.id,
+                "type": entry.type.value,
+                "points": entry.points,
+                "balanceAfter": entry.balance_after,
+                "occurredAt": entry.occurred_at,
+            },
+        )
+        for entry in standing.ledger.entries
+    ]

@@ -1,0 +1,193 @@
+"""The connection to MongoDB, over either driver, and the only loop that retries a transaction.
+
+Motor (the default) and PyMongo's own asyncio API differ in four calls: aggregate, sessions, transactions and close.
+They are bridged here and nowhere else.
+
+The loop is our own because the drivers' helpers retry for up to 120 s, Motor's without any pause (measured: 1,216
+tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from time import monotonic
+from typing import Any, TypeVar
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.monitoring import CommandListener
+from pymongo.read_concern import ReadConcern
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+T = TypeVar("T")
+
+CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+FIRST_PAUSE = 0.002
+LONGEST_PAUSE = 0.1
+TRANSACTION_SECONDS = 10.0
+DUPLICATE_KEY = 11000
+_TRANSIENT, _UNKNOWN_COMMIT = "TransientTransactionError", "UnknownTransactionCommitResult"
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """A transaction under way; store functions take one to take part in it, None to stand alone."""
+
+    session: Any
+
+
+class Database:
+    """One database over one driver. A client belongs to the event loop it was made in."""
+
+    def __init__(
+        self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
+    ) -> None:
+        options: Document = {
+            "tz_aware": True,
+            "tzinfo": UTC,
+            "w": "majority",
+            "retryWrites": True,
+            "serverSelectionTimeoutMS": 5000,
+            "event_listeners": list(listeners),
+        }
+        self.driver = driver
+        self._client: Any = (
+            AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
+        )
+        self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self._queues: dict[str, _Queue] = {}
+
+    def __getitem__(self, collection: str) -> Any:
+        return self._database[collection]
+
+    async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
+        """Return all documents that `pipeline` gives."""
+        cursor = self._database[collection].aggregate(pipeline, session=tx.session if tx else None)
+        if self.driver == "pymongo":
+            cursor = await cursor
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
+
+    async def command(self, command: Mapping[str, Any]) -> Document:
+        """Run a database command and return its answer."""
+        answer: Document = await self._database.command(command)
+        return answer
+
+    async def ping(self) -> None:
+        """Raise where no writable primary answers."""
+        await self._client.admin.command("ping")
+
+    async def drop(self) -> None:
+        """Drop the whole database; for tests and benches."""
+        await self._client.drop_database(self._database.name)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        closing = self._client.close()
+        if closing is not None:
+            await closing
+
+    @asynccontextmanager
+    async def queued(self, owner: str | None) -> AsyncIterator[None]:
+        """Let one write at a time through for `owner` in this process, so that tills do not collide in MongoDB."""
+        if owner is None:
+            yield
+            return
+        queue = self._queues.setdefault(owner, _Queue())
+        queue.waiting += 1
+        try:
+            async with queue.lock:
+                yield
+        finally:
+            queue.waiting -= 1
+            if not queue.waiting:
+                del self._queues[owner]
+
+    async def transaction(
+        self,
+        work: Callable[[Tx], Awaitable[T]],
+        *,
+        queue: str | None = None,
+        seconds: float = TRANSACTION_SECONDS,
+    ) -> T:
+        """Run `work` in one majority-committed snapshot transaction and return what it returns.
+
+        `work` may run several times: whatever it changes outside MongoDB must not depend on that. A
+        DuplicateKeyError has aborted the transaction and is raised, for the caller to read what won.
+
+        Args:
+            queue: the owner whose writes are kept apart in this process.
+            seconds: no new try starts later than this.
+        """
+        deadline, pause = monotonic() + seconds, FIRST_PAUSE
+        async with self.queued(queue):
+            while True:
+                try:
+                    return await self._try(work, deadline)
+                except BulkWriteError as error:
+                    raise _duplicate(error) or error from None
+                except DuplicateKeyError:
+                    raise
+                except PyMongoError as error:
+                    if not error.has_error_label(_TRANSIENT) or monotonic() + pause > deadline:
+                        raise
+                await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _try(self, work: Callable[[Tx], Awaitable[T]], deadline: float) -> T:
+        session = self._client.start_session()
+        if self.driver != "pymongo":
+            session = await session
+        try:
+            started = session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern("majority"),
+                read_preference=ReadPreference.PRIMARY,
+            )
+            if self.driver == "pymongo":
+                await started
+            try:
+                result = await work(Tx(session))
+            except BaseException:
+                await session.abort_transaction()
+                raise
+            await self._commit(session, deadline)
+            return result
+        finally:
+            await session.end_session()
+
+    async def _commit(self, session: Any, deadline: float) -> None:
+        """Commit, and ask again while the answer got lost: committing twice is harmless, guessing is not."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await session.commit_transaction()
+                return
+            except PyMongoError as error:
+                if not error.has_error_label(_UNKNOWN_COMMIT) or monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _duplicate(error: BulkWriteError) -> DuplicateKeyError | None:
+    """Return the duplicate key that made a bulk write fail, as a single insert would have raised it."""
+    details: Document = dict(error.details or {})
+    for write in details.get("writeErrors", []):
+        if write.get("code") == DUPLICATE_KEY:
+            return DuplicateKeyError(str(write.get("errmsg")), DUPLICATE_KEY, write)
+    return None
+
+
+class _Queue:
+    __slots__ = ("lock", "waiting")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0

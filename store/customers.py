@@ -1,0 +1,103 @@
+"""Customers: profile, consents, metrics, and the words they are found by."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from crm.values import CustomerSort
+from store.client import Database, Document, Tx
+from store.collections import CUSTOMERS
+from store.pages import Order
+from store.words import fold
+
+ORDERS = {
+    CustomerSort.CREATED_AT: Order("createdAt"),
+    CustomerSort.CREATED_AT_DESC: Order("createdAt", descending=True),
+    CustomerSort.LAST_PURCHASE_AT_DESC: Order("metrics.lastPurchaseAt", descending=True),
+    CustomerSort.TOTAL_SPENT_DESC: Order("metrics.totalSpent", descending=True),
+    CustomerSort.NAME: Order("sortName"),
+}
+NO_PURCHASES: Mapping[str, Any] = {"purchaseCount": 0, "totalSpent": 0, "channels": []}
+"""Instants are absent until there is one: $min and $max would compare a null with a date, and keep it."""
+
+
+def search_words(customer: Mapping[str, Any]) -> list[str]:
+    """Return what a prefix search compares with: names both ways round, e-mail, phone with and without +, card."""
+    first, last = fold(customer.get("firstName") or ""), fold(customer.get("lastName") or "")
+    words = [first, last, f"{first} {last}" if first and last else "", f"{last} {first}" if first and last else ""]
+    phone = customer.get("phone") or ""
+    words += [fold(customer.get("email") or ""), phone, phone.lstrip("+"), fold(customer.get("cardNumber") or "")]
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def sort_name(customer: Mapping[str, Any]) -> str:
+    """Return what customers are sorted by under NAME: family name, then given name, without case."""
+    return fold(f"{customer.get('lastName') or ''} {customer.get('firstName') or ''}")
+
+
+async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+    """Return customers in the order of `ids`."""
+    found = {
+        customer["_id"]: customer
+        for customer in await database[CUSTOMERS].find({"_id": {"$in": list(ids)}}).to_list(None)
+    }
+    return [found.get(id_) for id_ in ids]
+
+
+async def get(database: Database, id_: str, *, tx: Tx) -> Document | None:
+    """Return a customer as the transaction sees it."""
+    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session)
+    return found
+
+
+async def insert(database: Database, customer: Document, *, tx: Tx) -> None:
+    """Store a new customer."""
+    await database[CUSTOMERS].insert_one(customer, session=tx.session)
+
+
+async def replace(database: Database, customer: Document, *, tx: Tx) -> None:
+    """Store a changed profile; metrics and tier belong to the sales and are left as they are."""
+    theirs = {name: value for name, value in customer.items() if name not in ("_id", "metrics", "tierSteps")}
+    present = {name: value for name, value in theirs.items() if value is not None}
+    absent = {name: "" for name, value in theirs.items() if value is None}
+    await database[CUSTOMERS].update_one(
+        {"_id": customer["_id"]},
+        {"$set": present} | ({"$unset": absent} if absent else {}),
+        session=tx.session,
+    )
+
+
+async def count_sale(
+    database: Database,
+    id_: str,
+    *,
+    total: int,
+    occurred_at: datetime,
+    channel: str,
+    steps: list[Document],
+    tx: Tx,
+) -> None:
+    """Take a sale into the customer's metrics, and the tier it led to."""
+    await database[CUSTOMERS].update_one(
+        {"_id": id_},
+        {
+            "$inc": {"metrics.purchaseCount": 1, "metrics.totalSpent": total},
+            "$min": {"metrics.firstPurchaseAt": occurred_at},
+            "$max": {"metrics.lastPurchaseAt": occurred_at},
+            "$addToSet": {"metrics.channels": channel},
+            "$set": {"tierSteps": steps},
+        },
+        session=tx.session,
+    )
+
+
+async def count_return(database: Database, id_: str, *, total: int, steps: list[Document], tx: Tx) -> None:
+    """Take what was paid back off the customer's total."""
+    await database[CUSTOMERS].update_one(
+        {"_id": id_}, {"$inc": {"metrics.totalSpent": -total}, "$set": {"tierSteps": steps}}, session=tx.session
+    )
+
+
+async def set_metrics(database: Database, id_: str, metrics: Mapping[str, Any], *, tx: Tx) -> None:
+    """Store metrics that were counted anew."""
+    await database[CUSTOMERS].update_one({"_id": id_}, {"$set": {"metrics": dict(metrics)}}, session=tx.session)

@@ -1,0 +1,95 @@
+"""Idempotency keys: claimed before the effect, completed in the effect's own transaction.
+
+A claim is a lease. Whoever lost his may not commit: completing it inside the transaction finds the token changed, and
+the transaction aborts. So of two holders of one key at most one has an effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from store.client import Database, Document, Tx
+from store.collections import KEYS
+
+LEASE = timedelta(seconds=60)
+
+
+class ClaimLost(Exception):
+    """Somebody else took the key over while we were working; nothing of ours was committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A key held by one request; `token` changes with the holder."""
+
+    id: str
+    token: str
+    keep_until: datetime
+
+
+def key_id(principal: str, key: str) -> str:
+    """Return the document id of a principal's key."""
+    return f"idem:{principal}:{key}"
+
+
+async def claim(
+    database: Database, id_: str, *, fingerprint: str, token: str, now: datetime, keep: timedelta
+) -> Claim | Document:
+    """Take the key, or return the document of whoever has it.
+
+    A key without outcome whose lease has run out is taken over when the fingerprint is the same.
+    """
+    fresh: Document = {
+        "fingerprint": fingerprint,
+        "token": token,
+        "leaseUntil": now + LEASE,
+        "expiresAt": now + keep,
+    }
+    mine = Claim(id=id_, token=token, keep_until=now + keep)
+    try:
+        await database[KEYS].insert_one({"_id": id_, **fresh})
+        return mine
+    except DuplicateKeyError:
+        pass
+    stale = {"_id": id_, "fingerprint": fingerprint, "outcome": None, "leaseUntil": {"$lt": now}}
+    if await database[KEYS].find_one_and_update(stale, {"$set": fresh}, return_document=ReturnDocument.AFTER):
+        return mine
+    held: Document | None = await database[KEYS].find_one({"_id": id_})
+    if held is None:  # given up between the two commands
+        return await claim(database, id_, fingerprint=fingerprint, token=token, now=now, keep=keep)
+    return held
+
+
+async def complete(database: Database, held: Claim, outcome: Mapping[str, Any], *, tx: Tx | None) -> None:
+    """Store what is replayed to whoever sends the key again.
+
+    Raises:
+        ClaimLost: the key is somebody else's by now.
+    """
+    result = await database[KEYS].update_one(
+        {"_id": held.id, "token": held.token}, {"$set": {"outcome": outcome}}, session=tx.session if tx else None
+    )
+    if result.matched_count == 0:
+        raise ClaimLost
+
+
+async def renew(database: Database, held: Claim, now: datetime) -> None:
+    """Prolong the lease of a long batch.
+
+    Raises:
+        ClaimLost: the key is somebody else's by now.
+    """
+    result = await database[KEYS].update_one(
+        {"_id": held.id, "token": held.token}, {"$set": {"leaseUntil": now + LEASE}}
+    )
+    if result.matched_count == 0:
+        raise ClaimLost
+
+
+async def give_up(database: Database, held: Claim) -> None:
+    """Free a key whose request had no effect that is stored."""
+    await database[KEYS].delete_one({"_id": held.id, "token": held.token, "outcome": None})

@@ -1,0 +1,22 @@
+"""What holds for the whole installation: one document."""
+
+from store.client import Database
+from store.collections import INSTALLATION, PURCHASES
+
+_ID = "installation"
+
+
+async def currency(database: Database) -> str | None:
+    """Return the currency the installation was opened with."""
+    document = await database[INSTALLATION].find_one({"_id": _ID})
+    return document["currency"] if document else None
+
+
+async def set_currency(database: Database, code: str) -> None:
+    """Remember the installation's currency."""
+    await database[INSTALLATION].update_one({"_id": _ID}, {"$set": {"currency": code}}, upsert=True)
+
+
+async def has_sales(database: Database) -> bool:
+    """Whether anything was ever recorded in that currency."""
+    return await database[PURCHASES].find_one({}, projection=["_id"]) is not None

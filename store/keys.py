@@ -1,0 +1,80 @@
+"""Natural keys as documents: who or what an e-mail address, a card or another system's id names.
+
+`_id` says what is named, `ref` the object, `owner` the customer whose shard holds it. A key is inserted in the
+transaction of what it names, so the collection's `_id` index decides every race; uniqueness survives sharding, and a
+merge re-points keys instead of losing them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from store.client import Database, Document, Tx
+from store.collections import KEYS
+
+Pair = tuple[str, str]
+"""An external id: the source's name and the value there."""
+
+
+def email(address: str) -> str:
+    """Return the key of a normalised e-mail address."""
+    return f"email:{address}"
+
+
+def phone(number: str) -> str:
+    """Return the key of a phone number in E.164."""
+    return f"phone:{number}"
+
+
+def card(number: str) -> str:
+    """Return the key of a customer card's number."""
+    return f"card:{number}"
+
+
+def external(pair: Pair) -> str:
+    """Return the key of a customer's id in another system."""
+    return f"ext:{_joined(pair)}"
+
+
+def purchase(pair: Pair) -> str:
+    """Return the key of a purchase's id in another system."""
+    return f"pur:{_joined(pair)}"
+
+
+def purchase_return(pair: Pair) -> str:
+    """Return the key of a return's id in another system."""
+    return f"ret:{_joined(pair)}"
+
+
+def of_id(id_: str) -> str:
+    """Return the key that knows the owner of an object that may change hands."""
+    return f"id:{id_}"
+
+
+def _joined(pair: Pair) -> str:
+    source, value = pair
+    return f"{source.replace('%', '%25').replace(':', '%3A')}:{value}"
+
+
+async def find(database: Database, ids: Iterable[str], *, tx: Tx | None = None) -> dict[str, Document]:
+    """Return the keys that exist, by their id."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    cursor = database[KEYS].find({"_id": {"$in": wanted}}, session=tx.session if tx else None)
+    return {key["_id"]: key for key in await cursor.to_list(None)}
+
+
+async def insert(database: Database, keys: Sequence[Document], *, tx: Tx) -> None:
+    """Claim keys; a DuplicateKeyError ends the transaction when one is taken."""
+    if keys:
+        await database[KEYS].insert_many(list(keys), session=tx.session)
+
+
+async def delete(database: Database, ids: Sequence[str], *, ref: str, tx: Tx) -> None:
+    """Give up keys that name `ref`."""
+    if ids:
+        await database[KEYS].delete_many({"_id": {"$in": list(ids)}, "ref": ref}, session=tx.session)
+
+
+async def change_owner(database: Database, id_: str, owner: str, *, tx: Tx) -> None:
+    """Move everything that names `id_` to another owner."""
+    await database[KEYS].update_many({"ref": id_}, {"$set": {"owner": owner}}, session=tx.session)

@@ -1,0 +1,108 @@
+"""Purchases with their lines and returns, one document each, under the customer or, while anonymous, themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from crm.values import PurchaseStatus
+from loyalty.tiers import QualifyingSale
+from store import keys
+from store.client import Database, Document, Tx
+from store.collections import PURCHASES
+from store.customers import NO_PURCHASES
+from store.pages import Order
+
+NEWEST_FIRST = Order("occurredAt", descending=True)
+OwnedId = tuple[str, str]
+"""An owner and the id of something of theirs."""
+
+
+async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+    """Return purchases in the order of `ids`: the keys know the owners, so every shard is asked for its own only."""
+    owners = await keys.find(database, [keys.of_id(id_) for id_ in ids])
+    owned = [(key["owner"], id_) if (key := owners.get(keys.of_id(id_))) else None for id_ in ids]
+    found = iter(await owned_by(database, [pair for pair in owned if pair]))
+    return [next(found) if pair else None for pair in owned]
+
+
+async def owned_by(database: Database, pairs: Sequence[OwnedId]) -> list[Document | None]:
+    """Return purchases whose owners are known, in the order of `pairs`."""
+    if not pairs:
+        return []
+    condition = {"_id": {"$in": [id_ for _, id_ in pairs]}, "owner": {"$in": sorted({owner for owner, _ in pairs})}}
+    found = {purchase["_id"]: purchase for purchase in await database[PURCHASES].find(condition).to_list(None)}
+    return [found.get(id_) for _, id_ in pairs]
+
+
+async def get(database: Database, owner: str, id_: str, *, tx: Tx) -> Document | None:
+    """Return a purchase as the transaction sees it."""
+    found: Document | None = await database[PURCHASES].find_one({"_id": id_, "owner": owner}, session=tx.session)
+    return found
+
+
+async def insert(database: Database, purchase: Document, *, tx: Tx) -> None:
+    """Store a new purchase."""
+    await database[PURCHASES].insert_one(purchase, session=tx.session)
+
+
+async def update(database: Database, owner: str, id_: str, changes: dict[str, Any], *, tx: Tx) -> None:
+    """Set fields of a purchase; setting `owner` hands it to somebody else."""
+    await database[PURCHASES].update_one({"_id": id_, "owner": owner}, {"$set": changes}, session=tx.session)
+
+
+async def qualifying_since(
+    database: Database, owner: str, since: datetime | None, *, tx: Tx | None = None
+) -> list[tuple[str, QualifyingSale]]:
+    """Return (id, what it counts towards a tier) of an owner's sales after `since`, all where None; from the index."""
+    condition: Document = {"owner": owner}
+    if since is not None:
+        condition["occurredAt"] = {"$gt": since}
+    cursor = database[PURCHASES].find(
+        condition,
+        projection={"_id": 1, "occurredAt": 1, "qualifying": 1},
+        sort=[("occurredAt", -1), ("_id", -1)],
+        session=tx.session if tx else None,
+    )
+    rows = await cursor.to_list(None)
+    return [(row["_id"], QualifyingSale(at=row["occurredAt"], points=row["qualifying"])) for row in reversed(rows)]
+
+
+async def qualifying_totals(
+    database: Database, owners: Sequence[str], *, after: datetime, until: datetime
+) -> dict[str, int]:
+    """Return what each owner's sales in (after, until] count towards a tier."""
+    groups = await database.aggregate(
+        PURCHASES,
+        [
+            {"$match": {"owner": {"$in": list(owners)}, "occurredAt": {"$gt": after, "$lte": until}}},
+            {"$group": {"_id": "$owner", "points": {"$sum": "$qualifying"}}},
+        ],
+    )
+    return {group["_id"]: group["points"] for group in groups}
+
+
+async def metrics(database: Database, owner: str, *, tx: Tx | None = None) -> dict[str, Any]:
+    """Count an owner's metrics anew from the purchases; cancelled ones are left out."""
+    groups = await database.aggregate(
+        PURCHASES,
+        [
+            {"$match": {"owner": owner, "status": {"$ne": PurchaseStatus.CANCELLED.value}}},
+            {
+                "$group": {
+                    "_id": None,
+                    "purchaseCount": {"$sum": 1},
+                    "totalSpent": {"$sum": {"$subtract": ["$total", "$returnedTotal"]}},
+                    "firstPurchaseAt": {"$min": "$occurredAt"},
+                    "lastPurchaseAt": {"$max": "$occurredAt"},
+                    "channels": {"$addToSet": "$channel"},
+                }
+            },
+        ],
+        tx=tx,
+    )
+    if not groups:
+        return dict(NO_PURCHASES)
+    counted = groups[0]
+    del counted["_id"]
+    counted["channels"].sort()
+    return counted

@@ -1,0 +1,97 @@
+"""Stores and products: small, never deleted, their ids derived from code and SKU."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from crm.ids import product_id, store_id
+from store.client import DUPLICATE_KEY, Database, Document, Tx
+from store.collections import PRODUCTS, STORES
+from store.pages import Order
+from store.words import fold
+
+BY_CODE = Order("code")
+BY_SKU = Order("sku")
+
+
+def new_store(code: str, *, time_zone: str) -> Document:
+    """Return a store as the first sale that names it makes it."""
+    return {"_id": store_id(code), "code": code, "name": code, "timeZone": time_zone}
+
+
+def new_product(sku: str, *, title: str | None = None, category: str | None = None) -> Document:
+    """Return a product as the first sale that names it makes it."""
+    product = {"_id": product_id(sku), "sku": sku, "title": title or sku, "active": True}
+    if category:
+        product["category"] = category
+    return {**product, "search": product_words(sku, title or sku)}
+
+
+def product_words(sku: str, title: str) -> list[str]:
+    """Return what a prefix search over products compares with: the SKU, the title and each of its words."""
+    folded = fold(title)
+    return list(dict.fromkeys([fold(sku), folded, *folded.split()]))
+
+
+async def by_ids(database: Database, collection: str, ids: Sequence[str]) -> list[Document | None]:
+    """Return stores or products in the order of `ids`."""
+    found = {
+        document["_id"]: document
+        for document in await database[collection].find({"_id": {"$in": list(ids)}}).to_list(None)
+    }
+    return [found.get(id_) for id_ in ids]
+
+
+async def existing(database: Database, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+    """Return those of the stores or products that are there, by id."""
+    if not ids:
+        return {}
+    found = await database[collection].find({"_id": {"$in": list(ids)}}, projection={"search": 0}).to_list(None)
+    return {document["_id"]: document for document in found}
+
+
+async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:
+    """Store new stores or products in the sale's transaction; a DuplicateKeyError ends it when another was first."""
+    if documents:
+        await database[collection].insert_many(list(documents), session=tx.session)
+
+
+async def insert_missing(database: Database, collection: str, documents: Iterable[Document]) -> int:
+    """Store those that are not there yet, for imports, and return how many were new."""
+    batch = list(documents)
+    try:
+        return len((await database[collection].insert_many(batch, ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        details: Document = dict(error.details or {})
+        if any(write["code"] != DUPLICATE_KEY for write in details["writeErrors"]):
+            raise
+        return int(details["nInserted"])
+
+
+async def save_store(database: Database, code: str, changes: Mapping[str, Any], defaults: Document) -> Document:
+    """Create or change a store and return it."""
+    rest = {name: value for name, value in defaults.items() if name not in changes and name != "_id"}
+    saved: Document = await database[STORES].find_one_and_update(
+        {"_id": store_id(code)},
+        ({"$set": dict(changes)} if changes else {}) | {"$setOnInsert": rest},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return saved
+
+
+async def save_products(database: Database, changes: Sequence[tuple[str, Mapping[str, Any], Document]]) -> None:
+    """Create or change products: (sku, changes, what a new one has beside them)."""
+    await database[PRODUCTS].bulk_write(
+        [
+            UpdateOne(
+                {"_id": product_id(sku)},
+                ({"$set": dict(change)} if change else {})
+                | {"$setOnInsert": {k: v for k, v in defaults.items() if k not in change and k != "_id"}},
+                upsert=True,
+            )
+            for sku, change, defaults in changes
+        ]
+    )

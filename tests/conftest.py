@@ -1,0 +1,55 @@
+"""One embedded MongoDB for the whole run, one migrated database, emptied before every test that uses it."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from api.engine import Engine
+from schema.build import build_schema, executable
+from services.installation import open_shop
+from store.client import Database
+from store.collections import INSTALLATION, MIGRATIONS, PROGRAMS
+from store.embedded import EmbeddedMongo
+from tests.support import Clock, Commands, World
+
+KEPT = {MIGRATIONS, PROGRAMS, INSTALLATION}
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data_dir: Path = tmp_path_factory.mktemp("data")
+    with EmbeddedMongo.start(data_dir, purpose="the tests", cache_mb=512) as server:
+        yield server.uri
+
+
+@pytest.fixture(scope="session")
+def driver() -> str:
+    return os.environ.get("CRM_TEST_DRIVER", "motor")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine(executable(build_schema()))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def opened(mongodb_uri: str, driver: str, engine: Engine) -> AsyncIterator[World]:
+    commands = Commands()
+    database = Database(mongodb_uri, "tests", driver=driver, listeners=[commands])
+    world = World(database, engine, Clock(), commands)
+    await open_shop(world.shop)
+    yield world
+    await database.close()
+
+
+@pytest_asyncio.fixture
+async def world(opened: World) -> World:
+    """A shop with its programme and nothing else, at the same instant in every test."""
+    for name in await opened.everything():
+        if name not in KEPT:
+            await opened.database[name].delete_many({})
+    opened.commands.names.clear()
+    return World(opened.database, opened.engine, Clock(), opened.commands)
