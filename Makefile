@@ -14,7 +14,7 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m store.embedded
+	$(BIN)/python -c "from store.embedded import find_mongod; print(\"MongoDB:\", find_mongod())"
 	@touch $@
 
 run: setup  ## start everything, with real data on the first start

@@ -7,7 +7,7 @@ from typing import Any
 
 from crm.refusals import invalid
 from crm.values import Topic
-from loyalty.ledger import POINTS_MAX, Ledger
+from loyalty.ledger import POINTS_MAX, Entry, Ledger
 from loyalty.program import program_at
 from loyalty.tiers import WINDOW, QualifyingSale, TierStep, qualifying_points, step_at, tier_steps
 from loyalty.values import Program
@@ -85,9 +85,14 @@ async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime, 
     )
     standing.qualifying = qualifying_document(sales, call.now)
     after = step_at(standing.steps, call.now)
+    return tier_facts(standing.customer_id, before, after)
+
+
+def tier_facts(customer_id: str, before: str, after: TierStep) -> list[Fact]:
+    """Return the fact of a tier that is another now, or none."""
     if after.tier == before:
         return []
-    return [(Topic.TIER, standing.customer_id, {"from": before, "to": after.tier, "since": after.since})]
+    return [(Topic.TIER, customer_id, {"from": before, "to": after.tier, "since": after.since})]
 
 
 def qualifying_document(sales: Sequence[QualifyingSale], now: datetime) -> dict[str, Any]:
@@ -116,15 +121,15 @@ async def write(call: Call, standing: Standing, *, tx: Tx) -> list[Fact]:
         extra={"tierSteps": accounts.steps_document(standing.steps), "qualifying": standing.qualifying},
         tx=tx,
     )
-    return entry_facts(standing)
+    return entry_facts(standing.customer_id, ledger.entries)
 
 
-def entry_facts(standing: Standing) -> list[Fact]:
-    """Return one fact for every new entry of the ledger."""
+def entry_facts(customer_id: str, entries: Sequence[Entry]) -> list[Fact]:
+    """Return one fact for every new entry of a customer's ledger."""
     return [
         (
             Topic.POINTS,
-            standing.customer_id,
+            customer_id,
             {
                 "transactionId": entry.id,
                 "type": entry.type.value,
@@ -133,5 +138,5 @@ def entry_facts(standing: Standing) -> list[Fact]:
                 "occurredAt": entry.occurred_at,
             },
         )
-        for entry in standing.ledger.entries
+        for entry in entries
     ]

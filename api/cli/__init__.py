@@ -1,0 +1,1 @@
+"""The `crm` command: serve, import, keys, token, check, schema, policy."""

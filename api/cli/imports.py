@@ -1,0 +1,90 @@
+"""`crm import`: real data, or a shop's own."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, err, one_sentence, out, with_shop
+from services.context import Shop
+from services.imports.complete_journey import JourneyReport, WrongCurrency, import_journey
+from services.imports.journey_files import JourneyDataError
+
+app = typer.Typer(help="Bring data in; a second run adds nothing.", no_args_is_help=True)
+
+
+@app.command("complete-journey")
+def complete_journey(
+    households: Annotated[int | None, typer.Option(min=1, help="Only so many households, by number.")] = None,
+    shift_to: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Move all instants by whole weeks so that the last is in the week before."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Load the Complete Journey: a year of real households' purchases, every point posted."""
+
+    async def work(shop: Shop, _: object) -> JourneyReport:
+        return await load_journey(shop, households, shift_to)
+
+    with one_sentence():
+        try:
+            report = with_shop(data_dir, "crm import", work)
+        except (JourneyDataError, WrongCurrency) as problem:
+            raise Stop(str(problem)) from None
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        out.print(journey_table(report))
+    if report.refused:
+        err.print("\n".join(report.refused[:20]))
+        raise typer.Exit(1)
+
+
+async def load_journey(shop: Shop, households: int | None, shift_to: datetime | None) -> JourneyReport:
+    """Import with a progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("Reading", total=None)
+        return await import_journey(
+            shop,
+            households=households,
+            shift_to=shift_to.replace(tzinfo=UTC).date() if shift_to else None,
+            progress=lambda done, total: bar.update(task, description="Households", completed=done, total=total),
+        )
+
+
+def journey_table(report: JourneyReport) -> Table:
+    """Return what was read, written, left out and why."""
+    expected, traps = report.expected, report.traps
+    table = Table("", "in the data", "written", "there already", title="Complete Journey", title_justify="left")
+    table.add_row("households", f"{expected.households:,}", f"{report.households:,}", f"{report.households_known:,}")
+    table.add_row("baskets", f"{expected.baskets:,}", f"{report.baskets:,}", f"{report.baskets_known:,}")
+    table.add_row("lines", f"{expected.lines:,}", f"{report.lines:,}", "")
+    table.add_row("sales, USD", f"{expected.sales / 100:,.2f}", f"{report.sales / 100:,.2f}", "")
+    table.add_row("products", "", f"{report.products:,}", "")
+    table.add_row("stores", "", f"{report.stores:,}", "", end_section=True)
+    for label, count in (
+        ("lines read", traps.lines_read),
+        ("left out: quantity 0 and no value", traps.lines_left_out),
+        ("mended: quantity 0 with a value counts as 1", traps.lines_mended),
+        ("baskets left without a line, total 0", traps.baskets_emptied),
+        ("lines without a product in the catalogue", traps.lines_without_product),
+        ("of these left in", traps.sold_lines_without_product),
+        ("lines of total 0 left in", traps.sold_lines_without_value),
+        ("fuel, quantity as in the data", traps.lines_in_bulk),
+        ("fuel, price rounded into the discount", traps.lines_with_rounded_price),
+        ("lines paid in part with a manufacturer's coupon", traps.lines_with_manufacturer_coupon),
+        ("baskets of 2018 in UTC, of 2017 at the shop", traps.baskets_in_2018_utc),
+        ("weeks all instants were moved by", report.shift_weeks),
+        ("refused", len(report.refused)),
+    ):
+        table.add_row(label, f"{count:,}", "", "")
+    return table

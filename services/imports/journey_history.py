@@ -1,0 +1,256 @@
+"""Works out one household's whole history in memory: what recording its baskets one by one would have stored.
+
+The rules are the same pure functions; only the reading and writing in between is left out. A test imports a household
+both ways and compares every document. One thing differs: the tier a history led to is one event, at its end.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from crm.ids import CUSTOMER, PURCHASE, store_id
+from crm.values import Channel, ConsentPurpose, ConsentState, PurchaseStatus, Topic
+from loyalty.earning import Sale, SoldLine, earn_rates, points_for
+from loyalty.ledger import Account, Ledger, Source
+from loyalty.program import expires_at, program_at, tier_of
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_steps
+from loyalty.values import Program, SourceKind
+from services.context import Call
+from services.customers import key_documents as customer_keys
+from services.customers import new_customer
+from services.imports.journey_reader import CHANNEL, CURRENCY, SOURCE, JourneyBasket
+from services.purchases import digest, key_documents, purchase_fact
+from services.selling import content_fingerprint
+from services.standing import entry_facts, qualifying_document, tier_facts
+from store import keys, ledger, outbox
+from store.client import Document
+from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, OUTBOX, PURCHASES, TRANSACTIONS
+from store.outbox import Fact
+from store.programs import rate_text
+
+CONSENT_SOURCE = "complete-journey-import"
+
+
+class Tiers:
+    """The tier of a history that is told in order: worked out anew only where a sale can have changed it."""
+
+    def __init__(self, program: Program, joined: datetime) -> None:
+        self._program = program
+        self._joined = joined
+        self._window: deque[QualifyingSale] = deque()
+        self._in_window = 0
+        self._stale = False
+        self.sales: list[QualifyingSale] = []
+        self.steps: tuple[TierStep, ...] = self._worked_out()
+
+    def _worked_out(self) -> tuple[TierStep, ...]:
+        program = self._program
+        return tier_steps(self.sales, tiers=program.tiers, policy=program.tier_policy, joined=self._joined)
+
+    def before(self, instant: datetime) -> str:
+        """Return the tier just before an instant that no known sale lies after."""
+        # Sales not worked in yet can only put a projected fall off: where none is projected, there is none.
+        if self._stale and step_before(self.steps, instant) != step_at(self.steps, self.sales[-1].at):
+            self.current()
+        return step_before(self.steps, instant).tier
+
+    def count(self, sale: QualifyingSale) -> None:
+        """Take a sale in, which no known one lies after."""
+        self.sales.append(sale)
+        self._window.append(sale)
+        self._in_window += sale.points
+        while self._window[0].at <= sale.at - WINDOW:
+            self._in_window -= self._window.popleft().points
+        self._stale = True
+        held = step_at(self.steps, sale.at).tier
+        higher = [tier for tier in self._program.tiers if tier.threshold <= self._in_window]
+        if higher and higher[-1].threshold > tier_of(self._program, held).threshold:
+            self.current()
+
+    def current(self) -> tuple[TierStep, ...]:
+        """Return the path with every sale in it."""
+        if self._stale:
+            self.steps, self._stale = self._worked_out(), False
+        return self.steps
+
+
+def history(
+    call: Call, programs: Sequence[Program], household: str, baskets: Sequence[JourneyBasket]
+) -> dict[str, list[Document]]:
+    """Return every document of a household's history by collection."""
+    person = new_customer(call, call.new_id(CUSTOMER), profile(call, household))
+    owner = person["_id"]
+    key = digest(call, keys.external((SOURCE, household)))
+    tiers = Tiers(programs[-1], call.now)
+    working_copy = Ledger(Account(), now=call.now, new_id=call.new_id)
+    documents: dict[str, list[Document]] = {
+        KEYS: customer_keys(person),
+        PURCHASES: [],
+        TRANSACTIONS: [],
+        LOTS: [],
+        OUTBOX: customer_events(call, person),
+    }
+    for basket in baskets:
+        purchase = purchase_of(call, basket, owner, key)
+        program = program_at(programs, basket.occurred_at)
+        posted = len(working_copy.entries)
+        purchase |= _earn(call, working_copy, program, tiers, purchase)
+        tiers.count(QualifyingSale(at=basket.occurred_at, points=purchase["qualifying"]))
+        facts: list[Fact] = [purchase_fact(purchase), *entry_facts(owner, working_copy.entries[posted:])]
+        documents[PURCHASES].append(purchase)
+        documents[KEYS] += key_documents(purchase)
+        documents[OUTBOX] += _events(call, facts, owner)
+    principal = call.caller.principal
+    documents[TRANSACTIONS] = [ledger.entry_document(owner, entry, principal) for entry in working_copy.entries]
+    documents[LOTS] = [ledger.lot_document(owner, lot) for lot in working_copy.changed_lots.values()]
+    reached = tier_facts(owner, tiers.current()[0].tier, step_at(tiers.current(), call.now))
+    documents[OUTBOX] += _events(call, reached, owner) if reached else []
+    steps = ledger.steps_document(tiers.current())
+    qualifying = qualifying_document(tiers.sales, call.now) if tiers.sales else None
+    extra: dict[str, Any] = {
+        "tierSteps": steps,
+        **({"qualifying": qualifying} if qualifying else {}),
+        "locks": len(baskets),
+    }
+    documents[ACCOUNTS] = [ledger.account_document(owner, call.now, working_copy.account, extra)]
+    documents[CUSTOMERS] = [{**person, "metrics": _metrics(baskets), "tierSteps": steps}]
+    return documents
+
+
+def profile(call: Call, household: str) -> Document:
+    """Return what is known of a household: its id, and the consents without which the demo would show nothing."""
+    said = {"state": ConsentState.GRANTED.value, "at": call.now, "source": CONSENT_SOURCE, "evidence": None}
+    return {
+        "externalIds": [{"source": SOURCE, "value": household}],
+        "consents": [
+            {"purpose": purpose.value, **said} for purpose in (ConsentPurpose.PERSONALIZATION, ConsentPurpose.ANALYTICS)
+        ],
+    }
+
+
+def customer_events(call: Call, person: Document) -> list[Document]:
+    """Return the events of a household that was created."""
+    facts: list[Fact] = [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})]
+    for consent in person["consents"]:
+        said = {name: consent[name] for name in ("purpose", "state", "at", "source")}
+        facts.append((Topic.CONSENT, person["_id"], said))
+    return _events(call, facts, person["_id"])
+
+
+def _events(call: Call, facts: Sequence[Fact], owner: str) -> list[Document]:
+    return outbox.events(facts, at=call.now, owner=owner, principal=call.caller.principal, new_id=call.new_id)
+
+
+def _earn(call: Call, working_copy: Ledger, program: Program, tiers: Tiers, purchase: Document) -> Document:
+    sale = Sale(
+        occurred_at=purchase["occurredAt"],
+        channel=purchase["channel"],
+        store_code=purchase["storeCode"],
+        lines=[SoldLine(sku=line["sku"], category=line.get("category")) for line in purchase["lines"]],
+    )
+    rates = earn_rates(program, tier_of(program, tiers.before(sale.occurred_at)), sale)
+    shares = [purchase["total"]] if len(rates) == 1 else [line["total"] for line in purchase["lines"]]
+    points = points_for(shares, rates, call.shop.currency_digits)
+    external = purchase["externalId"]
+    lot = working_copy.earn(
+        points,
+        occurred_at=sale.occurred_at,
+        expires_at=expires_at(program.expiry, sale.occurred_at, call.shop.time_zone),
+        source=Source(
+            kind=SourceKind.PURCHASE, node_id=purchase["_id"], external_id=(external["source"], external["value"])
+        ),
+    )
+    return {
+        "pointsEarned": points,
+        "qualifying": points,
+        "earnRates": [rate_text(rate) for rate in rates],
+        "lotIds": [lot.id] if lot else [],
+    }
+
+
+def purchase_of(call: Call, basket: JourneyBasket, owner: str, customer_key: str) -> Document:
+    """Return a basket as stored, before it has earned anything."""
+    return {
+        "_id": call.new_id(PURCHASE),
+        "owner": owner,
+        "customerId": owner,
+        "customerKey": customer_key,
+        "externalId": {"source": SOURCE, "value": basket.basket_id},
+        "fingerprint": content_fingerprint(content(basket)),
+        "channel": CHANNEL,
+        "storeCode": basket.store_code,
+        "storeId": store_id(basket.store_code),
+        "terminalId": None,
+        "occurredAt": basket.occurred_at,
+        "recordedAt": call.now,
+        "status": PurchaseStatus.COMPLETED.value,
+        "lines": _lines(basket),
+        "discountTotal": sum(line.discount for line in basket.lines),
+        "taxTotal": 0,
+        "taxIncluded": False,
+        "total": basket.total,
+        "returns": [],
+        "returnedTotal": 0,
+        "pointsEarned": 0,
+        "pointsTakenBack": 0,
+        "pointsSpent": 0,
+        "qualifying": 0,
+        "earnRates": [],
+        "lotIds": [],
+    }
+
+
+def _lines(basket: JourneyBasket) -> list[Document]:
+    lines = []
+    for number, (product, quantity, unit_price, discount, total) in enumerate(basket.lines, 1):
+        line: Document = {
+            "lineNumber": number,
+            "sku": product.sku,
+            "title": product.title,
+            "quantity": quantity,
+            "unitPrice": unit_price,
+            "discount": discount,
+            "total": total,
+        }
+        if product.category:
+            line["category"] = product.category
+        lines.append(line)
+    return lines
+
+
+def content(basket: JourneyBasket) -> dict[str, Any]:
+    """Return what the fingerprint is taken of: the very content that recordPurchase is sent for this basket."""
+    return {
+        "external_id": {"source": SOURCE, "value": basket.basket_id},
+        "terminal_id": None,
+        "occurred_at": basket.occurred_at,
+        "currency_code": CURRENCY,
+        "lines": [
+            {
+                "line_number": number,
+                "sku": product.sku,
+                "title": product.title,
+                "category": product.category,
+                "quantity": quantity,
+                "unit_price": unit_price,
+                "discount": discount,
+                "total": total,
+            }
+            for number, (product, quantity, unit_price, discount, total) in enumerate(basket.lines, 1)
+        ],
+        "discount_total": 0,
+        "tax_total": 0,
+        "tax_included": False,
+        "total": basket.total,
+        "channel": Channel(CHANNEL).value,
+        "storeCode": basket.store_code,
+    }
+
+
+def _metrics(baskets: Sequence[JourneyBasket]) -> Document:
+    metrics: Document = {"purchaseCount": len(baskets), "totalSpent": sum(basket.total for basket in baskets)}
+    if not baskets:
+        return {**metrics, "channels": []}
+    instants = [basket.occurred_at for basket in baskets]
+    return {**metrics, "channels": [CHANNEL], "firstPurchaseAt": min(instants), "lastPurchaseAt": max(instants)}
