@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api import graphiql_page
+from api import graphiql_page, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
@@ -110,6 +110,7 @@ def create_app(
 
 def from_environ() -> Starlette:
     """Return the application of the process's environment: what uvicorn calls in every worker."""
+    logs.configure()
     return create_app(Settings.from_environ(os.environ))
 
 

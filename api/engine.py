@@ -37,6 +37,8 @@ RULES = [*specified_rules, IdempotentOnMutations]
 TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
 CACHED_LENGTH_MAX = 32_768
+CACHED_TOTAL_MAX = 262_144
+"""Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Engine:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+        self._kept = 0
 
     def prepare(self, text: str) -> Prepared:
         """Return a document parsed and validated."""
@@ -72,8 +75,9 @@ class Engine:
         prepared = self._judge(text)
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
-            while len(self._prepared) > DOCUMENTS_MAX:
-                self._prepared.popitem(last=False)
+            self._kept += len(text)
+            while len(self._prepared) > DOCUMENTS_MAX or self._kept > CACHED_TOTAL_MAX:
+                self._kept -= len(self._prepared.popitem(last=False)[0])
         return prepared
 
     def _judge(self, text: str) -> Prepared:
@@ -168,6 +172,13 @@ def told(
     return body
 
 
+def _of_arguments(error: GraphQLError, cause: Exception | None) -> bool:
+    """Whether an error says that variables or arguments do not fit the schema; a value of ours has no node."""
+    if error.path is None or isinstance(cause, StrawberryInputCoercionError):
+        return True
+    return isinstance(cause, GraphQLError) and bool(cause.nodes)
+
+
 def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
     """Return what a client is told of an execution error: its own mistake in full, ours as an id that is in the log."""
     cause = error.original_error
@@ -179,8 +190,8 @@ def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
             told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
             for refusal in refusals
         ]
-    if cause is None or isinstance(cause, (StrawberryInputCoercionError, GraphQLError)):
-        return [told(error, "GRAPHQL_VALIDATION_FAILED" if error.path is None or cause is not None else "INTERNAL")]
+    if _of_arguments(error, cause):
+        return [told(error, "GRAPHQL_VALIDATION_FAILED")]
     id_ = uuid4().hex
     log.error("internal_error", error_id=id_, path=error.path, exc_info=cause)
     body = told(error, "INTERNAL", message="Something went wrong here; it was logged.")

@@ -70,14 +70,15 @@ class GraphQLEndpoint:
             return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
         except ClientDisconnect:
             return Response(status_code=499)
-        return _json(status_of(answer, media), media, answer.body)
+        allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
+        return _json(status_of(answer, media), media, answer.body, allow)
 
     async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
         try:
             caller = await self._authenticator.authenticate(request.headers.get("authorization"))
             context = Context(self._shop.call(caller))
             return await self._engine.run(
-                context, asked.query, asked.variables, asked.operation_name, reading=request.method == "GET"
+                context, asked.query, asked.variables, asked.operation_name, reading=request.method != "POST"
             )
         except (Unauthenticated, IdentityProviderDown):
             raise
@@ -117,7 +118,7 @@ async def read(request: Request) -> GraphQLRequest:
     Raises:
         BadRequest: it asks for nothing that could be executed.
     """
-    if request.method == "GET":
+    if request.method != "POST":  # GET, and HEAD, which must not do more than GET does
         parameters: dict[str, Any] = dict(request.query_params)
         for name in ("variables", "extensions"):
             if parameters.get(name):
@@ -164,7 +165,7 @@ def _asked(parameters: Any) -> GraphQLRequest:
 
 def _wants_page(request: Request) -> bool:
     return (
-        request.method == "GET"
+        request.method != "POST"
         and "query" not in request.query_params
         and "text/html" in request.headers.get("accept", "")
     )

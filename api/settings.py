@@ -26,6 +26,7 @@ class Settings(BaseModel):
         None,
         description="Replica set or sharded cluster; without it the embedded MongoDB is started.",
         pattern=r"^mongodb(\+srv)?://",
+        repr=False,
     )
     mongodb_database: str = Field("crm", description="Name of the database.", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     mongo_driver: Literal["motor", "pymongo"] = Field(
@@ -34,10 +35,14 @@ class Settings(BaseModel):
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(
-        None, description="At least 32 characters; keys and receipts are made with it. Else kept in the data folder."
+        None,
+        description="At least 32 characters; keys and receipts are made with it. Else kept in the data folder.",
+        repr=False,
     )
-    jwt_secret: str | None = Field(None, description="Shared secret of customers' tokens (HS256).")
-    jwt_jwks_url: str | None = Field(None, description="Address of the identity provider's keys (RS256, ES256).")
+    jwt_secret: str | None = Field(None, description="Shared secret of customers' tokens (HS256).", repr=False)
+    jwt_jwks_url: str | None = Field(
+        None, description="Address of the identity provider's keys (RS256, ES256).", pattern=r"^https?://[^\s/]+"
+    )
     jwt_issuer: str | None = Field(None, description="Who must have issued a customer's token.")
     jwt_audience: str | None = Field(None, description="Whom a customer's token must be meant for.")
     jwt_source: str = Field(
@@ -75,6 +80,15 @@ class Settings(BaseModel):
         if secret is not None and len(secret.encode()) < SECRET_LENGTH_MIN:
             raise ValueError(f"expected at least {SECRET_LENGTH_MIN} characters.")
         return secret
+
+    @field_validator("jwt_issuer")
+    @classmethod
+    def _not_us(cls, issuer: str | None) -> str | None:
+        from api.tokens import DEVELOPMENT
+
+        if issuer == DEVELOPMENT:
+            raise ValueError("this is the issuer of our own development tokens.")
+        return issuer
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -10,7 +10,8 @@ from crm.callers import Caller
 from services.context import Call
 
 Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
-BATCH_KEYS_MAX = 100
+BATCH_KEYS_MAX = 1000
+"""Ten purchases of fifty lines each are one question for their products."""
 
 
 class Context:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from crm.ids import CUSTOMER, TIER, prefix_of
 from crm.lifecycle import lifecycle_stage
+from crm.refusals import invalid
 from crm.values import ConsentPurpose, ConsentState, CustomerSort, LifecycleStage, Role
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, listing
@@ -26,7 +28,7 @@ async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
 
 async def by_key(context: Context, key: CustomerKey) -> Document | None:
     """Return the customer a key names, or None where there is none for this caller."""
-    check_kind(key, "cus", "by")
+    check_kind(key, CUSTOMER, "by")
     text = customer_key(key)
     if key.id:
         id_ = text
@@ -48,9 +50,18 @@ async def me(context: Context) -> Document | None:
 def list_of(
     context: Context, filter: CustomerFilter | None, sort: CustomerSort | None, arguments: PageArguments
 ) -> Listing:
-    """Return the list of customers that a filter describes."""
+    """Return the list of customers that a filter describes.
+
+    Raises:
+        Refusal: INVALID for a tier that is none, and as `listing` does.
+    """
     order = customers.ORDERS[sort or CustomerSort.CREATED_AT]
-    return listing(CUSTOMERS, _conditions(context, filter) if filter else {}, order, arguments)
+    if filter is None:
+        return listing(CUSTOMERS, {}, order, arguments)
+    if filter.tier is not None and prefix_of(filter.tier) != TIER:
+        raise invalid("This is an id of another type.", "filter", "tier")
+    asked = filter.model_dump(exclude_none=True)  # the conditions hold the instant: a cursor would be of that instant
+    return listing(CUSTOMERS, _conditions(context, filter), order, arguments, asked=asked)
 
 
 def _conditions(context: Context, filter: CustomerFilter) -> Document:

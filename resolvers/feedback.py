@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from crm.ids import STORE, prefix_of
+from crm.refusals import invalid
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, listing
 from resolvers.purchases import visible
@@ -23,9 +25,15 @@ def of_customer(customer_id: str, arguments: PageArguments) -> Listing:
 
 
 def list_of(filter: FeedbackFilter | None, arguments: PageArguments) -> Listing:
-    """Return feedback that a filter describes, newest first."""
+    """Return feedback that a filter describes, newest first.
+
+    Raises:
+        Refusal: INVALID for a store that is none, and as `listing` does.
+    """
     conditions: dict[str, Any] = {}
     if filter:
+        if filter.store_id is not None and prefix_of(filter.store_id) != STORE:
+            raise invalid("This is an id of another type.", "filter", "storeId")
         plain = {"kind": filter.kind and filter.kind.value, "storeId": filter.store_id, "sku": filter.sku}
         conditions = {name: value for name, value in plain.items() if value is not None}
         if filter.score_max is not None:

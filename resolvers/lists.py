@@ -1,14 +1,14 @@
-"""Connections: arguments checked, cursors opened, pages of any number of lists fetched in one command each collection.
+"""Connections: arguments checked, cursors opened, pages of any number of lists fetched in one command.
 
 A cursor carries the fingerprint of its list (whose it is, its filter and its order), so one of another list is refused.
 """
 
-import asyncio
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import orjson
 
@@ -19,7 +19,11 @@ from store.client import Document, Filter
 from store.pages import ListRequest, Order, Page, Position, Window, value_at
 
 FIRST_DEFAULT, FIRST_MAX = 20, 100
+LISTS_MAX = 100
+"""As many lists as one command takes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STORED_MAX = 2**63
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,19 @@ class Listing:
     mark: str
 
 
-def listing(collection: str, filter: Filter, order: Order, arguments: PageArguments) -> Listing:
+def listing(
+    collection: str, filter: Filter, order: Order, arguments: PageArguments, *, asked: Filter | None = None
+) -> Listing:
     """Return the part of a list that the arguments ask for.
+
+    Args:
+        asked: what the client filtered by, where `filter` says something else at every instant.
 
     Raises:
         Refusal: INVALID with the argument's name: first with last, a count outside 0 to 100, a cursor that is none
             or of another list.
     """
-    mark = _mark(collection, filter, order)
+    mark = _mark(collection, filter if asked is None else asked, order)
     return Listing(collection, filter, order, _window(arguments, mark), mark)
 
 
@@ -94,9 +103,16 @@ def _position(text: str | None, mark: str, name: str) -> Position | None:
             value = _EPOCH + timedelta(milliseconds=value["ms"])
     except (ValueError, TypeError, KeyError, OverflowError):
         raise _no_cursor(name) from None
-    if list_ != mark or not isinstance(id_, str) or not isinstance(value, (str, int, datetime, type(None))):
+    if list_ != mark or not isinstance(id_, str) or not _storable(value):
         raise _no_cursor(name)
     return (value, id_)
+
+
+def _storable(value: Any) -> bool:
+    """Whether a sort value is one that documents have: whoever forges one gets no error out of MongoDB."""
+    if isinstance(value, int):
+        return abs(value) < _STORED_MAX
+    return value is None or isinstance(value, (str, datetime))
 
 
 def _no_cursor(name: str) -> Refusal:
@@ -104,18 +120,14 @@ def _no_cursor(name: str) -> Refusal:
 
 
 async def load_pages(context: Context, listings: list[Listing]) -> Sequence[Document]:
-    """Batch function: return a connection for every list, one command a collection."""
-    by_collection: dict[str, list[Listing]] = {}
-    for listing_ in listings:
-        by_collection.setdefault(listing_.collection, []).append(listing_)
-    found: dict[Listing, Page] = {}
+    """Batch function: return a connection for every list."""
+    requests = [ListRequest(item.collection, item.filter, item.order, item.window) for item in listings]
+    found = [page for part in _parts(requests) for page in await pages.fetch(context.call.database, part)]
+    return [_connection(listing_, page) for listing_, page in zip(listings, found, strict=True)]
 
-    async def fetch(collection: str, group: list[Listing]) -> None:
-        requests = [ListRequest(item.filter, item.order, item.window) for item in group]
-        found.update(zip(group, await pages.fetch(context.call.database, collection, requests), strict=True))
 
-    await asyncio.gather(*(fetch(collection, group) for collection, group in by_collection.items()))
-    return [_connection(listing_, found[listing_]) for listing_ in listings]
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + LISTS_MAX] for start in range(0, len(items), LISTS_MAX))
 
 
 def _connection(listing_: Listing, page: Page) -> Document:
@@ -149,11 +161,5 @@ def edges(connection: Document) -> list[Document]:
 
 async def load_counts(context: Context, listings: list[Listing]) -> Sequence[int]:
     """Batch function: return how long each list is; asked only when totalCount is."""
-    by_collection: dict[str, list[Listing]] = {}
-    for listing_ in listings:
-        by_collection.setdefault(listing_.collection, []).append(listing_)
-    counts: dict[Listing, int] = {}
-    for collection, group in by_collection.items():
-        found = await pages.count(context.call.database, collection, [item.filter for item in group])
-        counts.update(zip(group, found, strict=True))
-    return [counts[listing_] for listing_ in listings]
+    lists = [(item.collection, item.filter) for item in listings]
+    return [length for part in _parts(lists) for length in await pages.count(context.call.database, part)]

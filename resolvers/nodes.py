@@ -20,8 +20,8 @@ LOADS: Mapping[str, tuple[str, Load]] = {
     ids.ACCOUNT: ("Customer.loyalty", points.accounts),
     ids.TRANSACTION: ("Customer.loyalty", points.transactions),
     ids.PURCHASE: ("Query.purchase", purchases.by_ids),
-    ids.STORE: ("Query.stores", purchases.stores),
-    ids.PRODUCT: ("Query.products", purchases.products),
+    ids.STORE: ("Query.stores", purchases.shop_things),
+    ids.PRODUCT: ("Query.products", purchases.shop_things),
     ids.FEEDBACK: ("Customer.feedback", feedback.by_ids),
     ids.PROGRAM: ("Query.loyaltyProgram", _programs),
 }

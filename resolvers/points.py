@@ -5,7 +5,7 @@ from typing import Any
 
 from crm.ids import account_of
 from crm.values import Role
-from loyalty.ledger import Account, Ledger
+from loyalty.ledger import Account, Ledger, next_expiry
 from loyalty.program import program_at
 from loyalty.tiers import WINDOW, TierStatus, tier_status
 from loyalty.values import Tier
@@ -25,25 +25,23 @@ async def accounts(context: Context, ids: list[str]) -> Sequence[Document | None
     return await ledger.by_ids(context.call.database, ids)
 
 
-async def lots(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:
-    """Batch function: lots with points left that are not over yet, soonest to expire first."""
+async def lots(context: Context, account: Document) -> list[Document]:
+    """Return the lots with points left that are not over yet, soonest to expire first."""
     now = context.call.now
-    found = await ledger.live_lots(context.call.database, customer_ids)
-    return [
-        [lot for lot in found[id_] if lot["expiresAt"] is not None and lot["expiresAt"] > now]
-        + [lot for lot in found[id_] if lot["expiresAt"] is None]
-        for id_ in customer_ids
-    ]
+    found: list[Document] = await context.load(all_live_lots, account["customerId"])
+    ending = [lot for lot in found if lot["expiresAt"] is not None and lot["expiresAt"] > now]
+    return ending + [lot for lot in found if lot["expiresAt"] is None]
 
 
 async def balance(context: Context, account: Document) -> Document:
     """Return the totals at this instant; lots are read only where something fell due that is not posted yet."""
     totals = ledger.account_value(account)
     if account["dueAt"] is not None and account["dueAt"] <= context.call.now:
-        found = await context.load(all_live_lots, account["customerId"])
-        working_copy = Ledger(
-            totals, [ledger.lot_value(lot) for lot in found], now=context.call.now, new_id=context.call.new_id
-        )
+        lots = [ledger.lot_value(lot) for lot in await context.load(all_live_lots, account["customerId"])]
+        if next_expiry(lots) != totals.next_expiry:  # a write came in between, and posted what was due
+            (written,) = await ledger.by_ids(context.call.database, [account["_id"]])
+            return _balance_document(ledger.account_value(written or account))
+        working_copy = Ledger(totals, lots, now=context.call.now, new_id=context.call.new_id)
         working_copy.settle()
         totals = working_copy.account
     return _balance_document(totals)

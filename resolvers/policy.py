@@ -56,7 +56,7 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Customer.attributes": OWN,
     "Customer.tags": OWN,
     "Customer.consents": OWN,
-    "Customer.personalization": KNOWN,
+    "Customer.personalization": OWN,
     "Customer.lifecycleStage": OWN,
     "Customer.metrics": OWN,
     "Customer.loyalty": KNOWN,

@@ -48,14 +48,9 @@ def of_customer(customer_id: str, channel: Channel | None, arguments: PageArgume
     return listing(PURCHASES, condition, purchases.NEWEST_FIRST, arguments)
 
 
-async def stores(context: Context, ids: list[str]) -> Sequence[Document | None]:
-    """Batch function: stores by id."""
-    return await shop.by_ids(context.call.database, STORES, ids)
-
-
-async def products(context: Context, ids: list[str]) -> Sequence[Document | None]:
-    """Batch function: products by id."""
-    return await shop.by_ids(context.call.database, PRODUCTS, ids)
+async def shop_things(context: Context, ids: list[str]) -> Sequence[Document | None]:
+    """Batch function: stores and products by id, which a list of purchases asks for together."""
+    return await shop.by_ids(context.call.database, ids)
 
 
 def product_of(line: Document) -> str:

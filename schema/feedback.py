@@ -50,12 +50,12 @@ class Feedback(Node):
         return next((line for line in lines if line["lineNumber"] == self["lineNumber"]), None)
 
     product: Product | None = relation(
-        purchases.products,
+        purchases.shop_things,
         "The product it is about.",
         key=lambda feedback: product_id(feedback["sku"]) if feedback.get("sku") else None,
     )
     store: Store | None = relation(
-        purchases.stores, "The store it is about.", key=lambda feedback: feedback.get("storeId")
+        purchases.shop_things, "The store it is about.", key=lambda feedback: feedback.get("storeId")
     )
     channel: Channel = stored("Where it was said.")
     created_at: DateTime = stored("When it was said.")

@@ -4,10 +4,10 @@ Sources are stored documents, so a field whose name is the document's needs noth
 annotation says is the GraphQL type; no instance of these classes is ever made.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
-import orjson
 import strawberry
 from pydantic.alias_generators import to_camel
 from strawberry.extensions import FieldExtension
@@ -17,7 +17,7 @@ from strawberry.types.field import StrawberryField
 from crm.refusals import Refusal, Refusals, invalid
 from resolvers.context import Context, Load
 from services.idempotent import once
-from services.input_types import Input
+from services.input_types import Input, clean_text
 from services.outcomes import Outcome, refused
 from services.selling import content_fingerprint
 from services.validation import parse
@@ -179,7 +179,7 @@ class _Mutation(_CheckedArguments):
         key = idempotency_key(info)
         if key is None:
             return await run()
-        fingerprint = content_fingerprint(_plain({"field": info.field_name, **arguments}))
+        fingerprint = content_fingerprint({"field": info.field_name, "arguments": _plain(arguments)})
         return await once(info.context.call, key, fingerprint, run, batch=self._batch)
 
     @staticmethod
@@ -206,22 +206,17 @@ def _row(context: Context, model: type[Input], row: Any) -> Input | Refusals:
 
 
 def _text(value: str, name: str) -> str:
-    if len(value) > TEXT_MAX or "\x00" in value or (not value.isascii() and not _encodable(value)):
-        raise invalid(f"At most {TEXT_MAX} characters, none of them a control character.", name)
-    return value
-
-
-def _encodable(value: str) -> bool:
+    if len(value) > TEXT_MAX:
+        raise invalid(f"At most {TEXT_MAX} characters are accepted.", name)
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return clean_text(value)
+    except ValueError as problem:
+        raise invalid(str(problem), name) from None
 
 
-def _plain(value: Any) -> Any:
-    """Return coerced arguments as JSON can tell them apart."""
-    return orjson.loads(orjson.dumps(value, default=str))
+def _plain(arguments: Mapping[str, Any]) -> str:
+    """Return coerced arguments as ASCII: rows of a batch are not checked yet, and may hold what UTF-8 cannot."""
+    return json.dumps(arguments, default=str, sort_keys=True)
 
 
 def idempotency_key(info: Info) -> str | None:

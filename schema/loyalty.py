@@ -20,7 +20,7 @@ from loyalty.values import (
 from resolvers import points
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, ExternalId, Node, known_by
-from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
+from schema.fields import After, Before, First, Info, Last, answered, field, stored
 from schema.scalars import DateTime, Decimal
 
 
@@ -110,9 +110,7 @@ class LoyaltyAccount(Node):
 
     balance: PointsBalance = answered(points.balance, "The totals now.")
     tier: TierStatus = answered(points.tier, "The tier now.")
-    lots: list[PointsLot] = relation(
-        points.lots, "Lots with points left, soonest to expire first.", key=lambda account: account["customerId"]
-    )
+    lots: list[PointsLot] = answered(points.lots, "Lots with points left, soonest to expire first.")
 
     @field("The ledger, newest first.")
     async def transactions(

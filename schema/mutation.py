@@ -69,8 +69,9 @@ class Mutation:
     async def set_consents(
         self,
         info: Info,
-        consents: Annotated[list[ConsentInput], strawberry.argument(description="The statements.")],
+        *,
         customer: Whose = None,
+        consents: Annotated[list[ConsentInput], strawberry.argument(description="The statements.")],
     ) -> CustomerPayload:
         """See services/customers.py."""
         return await customers.set_consents(info.context.call, customer, consents)  # type: ignore[return-value]

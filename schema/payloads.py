@@ -88,7 +88,7 @@ class RecordReturnsPayload:
 class StorePayload:
     """Of saveStore."""
 
-    store: Store | None = _named(purchases.stores, "store", "The store.")
+    store: Store | None = _named(purchases.shop_things, "store", "The store.")
     replayed: bool = stored(REPLAYED)
     user_errors: list[UserError] = stored(USER_ERRORS)
 
@@ -97,7 +97,7 @@ class StorePayload:
 class ProductPayload:
     """A row of saveProducts."""
 
-    product: Product | None = _named(purchases.products, "product", "The product.")
+    product: Product | None = _named(purchases.shop_things, "product", "The product.")
     user_errors: list[UserError] = stored(USER_ERRORS)
 
 

@@ -36,7 +36,9 @@ class PurchaseLine:
     discount: Money = stored("Taken off this line.")
     total: Money = stored("What the line came to.")
     returned_quantity: Decimal = _quantity("returnedQuantity", "How much of it came back.")
-    product: Product | None = relation(purchases.products, "The product as it is known now.", key=purchases.product_of)
+    product: Product | None = relation(
+        purchases.shop_things, "The product as it is known now.", key=purchases.product_of
+    )
 
 
 @strawberry.type(description="How much of a line came back.")
@@ -70,7 +72,7 @@ class Purchase(Node):
         customers.by_ids, "Who bought; null while anonymous.", key=lambda purchase: purchase["customerId"]
     )
     channel: Channel = stored("Where it was sold.")
-    store: Store | None = relation(purchases.stores, "The store.", key=lambda purchase: purchase["storeId"])
+    store: Store | None = relation(purchases.shop_things, "The store.", key=lambda purchase: purchase["storeId"])
     terminal_id: str | None = stored("The till.")
     occurred_at: DateTime = stored("The till's time of the sale.")
     recorded_at: DateTime = stored("When it arrived here.")

@@ -66,7 +66,7 @@ class Query:
         before: Before = None,
         filter: Annotated[CustomerFilter | None, strawberry.argument(description="Which ones.")] = None,
         sort: Annotated[CustomerSort | None, strawberry.argument(description="In which order.")] = None,
-    ) -> Connection[Customer]:
+    ) -> Connection[Customer] | None:
         """Return a part of the list."""
         part = customers.list_of(info.context, filter, sort, PageArguments(first, after, last, before))
         page: Connection[Customer] = await info.context.load(load_pages, part)
@@ -91,7 +91,7 @@ class Query:
         search: Annotated[
             str | None, strawberry.argument(description="Beginning of the SKU, the title or a word of it.")
         ] = None,
-    ) -> Connection[Product]:
+    ) -> Connection[Product] | None:
         """Return a part of the list."""
         part = purchases.products_list(search, PageArguments(first, after, last, before))
         page: Connection[Product] = await info.context.load(load_pages, part)
@@ -100,7 +100,7 @@ class Query:
     @query("Stores, by code.")
     async def stores(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> Connection[Store]:
+    ) -> Connection[Store] | None:
         """Return a part of the list."""
         part = purchases.stores_list(PageArguments(first, after, last, before))
         page: Connection[Store] = await info.context.load(load_pages, part)
@@ -121,7 +121,7 @@ class Query:
         last: Last = None,
         before: Before = None,
         filter: Annotated[FeedbackFilter | None, strawberry.argument(description="Which ones.")] = None,
-    ) -> Connection[Feedback]:
+    ) -> Connection[Feedback] | None:
         """Return a part of the list."""
         part = feedback.list_of(filter, PageArguments(first, after, last, before))
         page: Connection[Feedback] = await info.context.load(load_pages, part)

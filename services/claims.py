@@ -11,12 +11,12 @@ from loyalty.tiers import step_at
 from services.context import Call
 from services.inputs import CustomerKey, PurchaseKey
 from services.lookup import customer, named_purchase, purchase_key, unknown_purchase
-from services.outcomes import Outcome, finish
-from services.purchases import TRIES, post, post_points, receipt_token, recorded, sold
+from services.outcomes import Outcome, finish, try_again
+from services.purchases import TRIES, key_documents, post, post_points, receipt_token, recorded, sold
 from services.returns import kept_shares
 from services.standing import lock
 from store import customers, keys, purchases
-from store.client import Tx
+from store.client import Document, Tx
 from store.outbox import Fact
 from store.programs import rate_text
 
@@ -49,7 +49,7 @@ async def claim_purchase(call: Call, key: PurchaseKey, customer_key_: CustomerKe
         outcome = await call.database.transaction(lambda tx: _claim(call, known["ref"], buyer, tx), queue=buyer)  # noqa: B023 -- runs within the iteration
         if outcome is not None:
             return outcome
-    raise conflict("The purchase is being changed elsewhere; try again.", "purchase")
+    raise try_again("purchase")
 
 
 def _check_receipt(call: Call, purchase_id: str, token: str | None) -> None:
@@ -73,10 +73,16 @@ async def _claim(call: Call, id_: str, buyer: str, tx: Tx) -> Outcome | None:
     changes = post_points(call, standing, purchase, points, [rate_text(rate) for rate in rates])
     changes |= {"owner": buyer, "customerId": buyer}
     await purchases.update(call.database, id_, id_, changes, tx=tx)
-    await keys.change_owner(call.database, id_, buyer, tx=tx)
+    await keys.change_owner(call.database, _names(purchase), buyer, tx=tx)
     purchase |= changes
     facts = await post(call, standing, purchase, purchase["total"] - purchase["returnedTotal"], tx=tx)
     if purchase["status"] == PurchaseStatus.CANCELLED.value:
         await customers.set_metrics(call.database, buyer, await purchases.metrics(call.database, buyer, tx=tx), tx=tx)
     fact: Fact = (Topic.PURCHASE, id_, {"change": "CLAIMED", "customerId": buyer, "pointsEarned": points})
     return await finish(call, recorded(call, purchase), [fact, *facts], owner=buyer, tx=tx)
+
+
+def _names(purchase: Document) -> list[str]:
+    """Return the keys that name a purchase or one of its returns."""
+    returned = [(back["externalId"]["source"], back["externalId"]["value"]) for back in purchase["returns"]]
+    return [key["_id"] for key in key_documents(purchase)] + [keys.purchase_return(pair) for pair in returned]

@@ -1,6 +1,7 @@
 """Who the customers are: create, update, and what they consented to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
         Refusal: ALREADY_EXISTS with the field whose key belongs to somebody.
     """
     profile = {_NAMES[name]: getattr(input, name) for name in _PLAIN if getattr(input, name) is not None}
+    consents, said = _standing([], [consent_document(call, consent) for consent in input.consents or ()])
     person = new_customer(
         call,
         call.new_id(CUSTOMER),
@@ -47,11 +49,11 @@ async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
             "externalIds": _pairs(input),
             "attributes": _merged({}, input.attributes),
             "tags": list(dict.fromkeys(input.tags or ())),
-            "consents": [consent_document(call, consent) for consent in input.consents or ()],
+            "consents": consents,
         },
     )
     facts: list[Fact] = [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})]
-    facts += [_consent_fact(person["_id"], consent) for consent in person["consents"]]
+    facts += [_consent_fact(person["_id"], consent) for consent in said]
     return await _insert(call, person, facts)
 
 
@@ -138,7 +140,7 @@ async def update_customer(call: Call, by: CustomerKey, input: UpdateCustomerInpu
     Raises:
         Refusal: NOT_FOUND, ALREADY_EXISTS, CONFLICT where `expectedVersion` is not the version.
     """
-    return await _update(call, await customer(call, by, "by"), input)
+    return await _update(call, await customer(call, by, "by"), input, "by")
 
 
 async def update_me(call: Call, input: UpdateMeInput) -> Outcome:
@@ -148,27 +150,45 @@ async def update_me(call: Call, input: UpdateMeInput) -> Outcome:
         Refusal: NOT_FOUND, ALREADY_EXISTS as above.
     """
     if call.caller.customer_id is None and call.caller.identity is not None:
-        source, value = call.caller.identity
-        profile = {_NAMES[name]: getattr(input, name) for name in input.model_fields_set if getattr(input, name)}
-        person = new_customer(
-            call, call.new_id(CUSTOMER), {**profile, "externalIds": [{"source": source, "value": value}]}
-        )
-        return await _insert(call, person, [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})])
+        created = await _create_me(call, input, call.caller.identity)
+        if created is not None:
+            return created
     return await _update(call, own_customer(call), input)
 
 
-async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInput) -> Outcome:
+async def _create_me(call: Call, input: UpdateMeInput, identity: keys.Pair) -> Outcome | None:
+    """Create the calling customer, who is known to the rest of the request from then on.
+
+    None where another request of the same person was first: what this one says is then a change.
+    """
+    source, value = identity
+    profile = {_NAMES[name]: getattr(input, name) for name in input.model_fields_set if getattr(input, name)}
+    id_ = call.new_id(CUSTOMER)
+    person = new_customer(call, id_, {**profile, "externalIds": [{"source": source, "value": value}]})
+    try:
+        outcome = await _insert(call, person, [(Topic.CUSTOMER, id_, {"change": "CREATED", "version": 1})])
+    except Refusal:
+        first = await keys.find(call.database, [keys.external(identity)])
+        if not first:
+            raise
+        call.caller = replace(call.caller, customer_id=first[keys.external(identity)]["ref"])
+        return None
+    call.caller = replace(call.caller, customer_id=id_)
+    return outcome
+
+
+async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInput, *path: str) -> Outcome:
     wanted: Document = {}
 
     async def work(tx: Tx) -> Outcome:
         person = await customers.get(call.database, id_, tx=tx)
         if person is None or person.get("erasedAt"):
-            raise not_found("No such customer.")
+            raise not_found("No such customer.", *path)
         _expect_version(person, input)
         changed = _changed(person, input)
         wanted.clear()
         wanted.update(changed)
-        names = sorted(name for name in changed if changed[name] != person.get(name))
+        names = sorted(name for name in changed if _differ(changed[name], person.get(name)))
         if not names:
             return await finish(call, done(customer=id_), [], owner=id_, tx=tx)
         changed = {**changed, "version": person["version"] + 1, "updatedAt": call.now}
@@ -185,6 +205,15 @@ async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInp
         return await call.database.transaction(work, queue=id_)
     except DuplicateKeyError:
         raise await _taken(call, wanted) from None
+
+
+def _differ(new: Any, old: Any) -> bool:
+    """Whether two values are told apart in JSON: to Python 1 and true are the same."""
+    return new != old or (isinstance(new, dict) and _json(new) != _json(old))
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _expect_version(person: Document, input: UpdateCustomerInput | UpdateMeInput) -> None:
@@ -220,20 +249,26 @@ async def set_consents(call: Call, key: CustomerKey | None, consents: Sequence[C
         person = await customers.get(call.database, id_, tx=tx)
         if person is None or person.get("erasedAt"):
             raise not_found("No such customer.", "customer")
-        stand = {consent["purpose"]: consent for consent in person["consents"]}
-        facts: list[Fact] = []
-        for consent in (consent_document(call, consent) for consent in consents):
-            known = stand.get(consent["purpose"])
-            if consent != known and (known is None or known["at"] <= consent["at"]):
-                stand[consent["purpose"]] = consent
-                facts.append(_consent_fact(id_, consent))
+        stand, said = _standing(person["consents"], [consent_document(call, consent) for consent in consents])
+        facts = [_consent_fact(id_, consent) for consent in said]
         if facts:
-            version = person["version"] + 1
-            changes = {"consents": list(stand.values()), "version": version, "updatedAt": call.now}
+            changes = {"consents": stand, "version": person["version"] + 1, "updatedAt": call.now}
             await customers.replace(call.database, {"_id": id_, **changes}, tx=tx)
         return await finish(call, done(customer=id_), facts, owner=id_, tx=tx)
 
     return await call.database.transaction(work, queue=id_)
+
+
+def _standing(known: Iterable[Document], said: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+    """Return what stands after further statements, the newest for each purpose, and which of them changed it."""
+    stand = {consent["purpose"]: consent for consent in known}
+    changes: list[Document] = []
+    for consent in said:
+        before = stand.get(consent["purpose"])
+        if consent != before and (before is None or before["at"] <= consent["at"]):
+            stand[consent["purpose"]] = consent
+            changes.append(consent)
+    return list(stand.values()), changes
 
 
 def consent_document(call: Call, consent: ConsentInput) -> Document:

@@ -1,7 +1,7 @@
 """What customers say about purchases, products and stores, and what the shop answers."""
 
 from crm.ids import FEEDBACK, prefix_of, product_id, store_id
-from crm.refusals import invalid, not_found
+from crm.refusals import Refusal, UserErrorCode, invalid, not_found
 from crm.values import Topic
 from services.context import Call
 from services.inputs import FeedbackInput
@@ -17,8 +17,9 @@ async def submit_feedback(call: Call, input: FeedbackInput) -> Outcome:
 
     Raises:
         Refusal: NOT_FOUND for a customer, purchase, SKU or store that is not there; INVALID for a line the purchase
-            does not have.
+            does not have; FORBIDDEN where the key belongs to another store or channel.
     """
+    _check_place(call, input)
     speaker = await customer(call, input.customer, "customer")
     about = await _about(call, input, speaker)
     document: Document = {
@@ -46,6 +47,14 @@ async def submit_feedback(call: Call, input: FeedbackInput) -> Outcome:
     return await call.database.transaction(work)
 
 
+def _check_place(call: Call, input: FeedbackInput) -> None:
+    """Hold that a till speaks of its own channel and store."""
+    if call.caller.channel not in (None, input.channel):
+        raise Refusal(UserErrorCode.FORBIDDEN, "This key belongs to another channel.", ("channel",))
+    if input.store_code and call.caller.store_code not in (None, input.store_code):
+        raise Refusal(UserErrorCode.FORBIDDEN, "This key belongs to another store.", ("storeCode",))
+
+
 async def _about(call: Call, input: FeedbackInput, speaker: str) -> Document:
     """Return the fields that tie feedback to what it is about."""
     about: Document = {"sku": input.sku, "lineNumber": input.line_number}
@@ -53,9 +62,9 @@ async def _about(call: Call, input: FeedbackInput, speaker: str) -> Document:
         about |= await _about_purchase(call, input, speaker)
     elif input.sku and not await shop.existing(call.database, PRODUCTS, [product_id(input.sku)]):
         raise not_found("No such product.", "sku")
-    if input.store_code:
-        about["storeId"] = store_id(input.store_code)
-        if not await shop.existing(call.database, STORES, [about["storeId"]]):
+    if input.store_code or (call.caller.store_code and not about.get("storeId")):
+        about["storeId"] = store_id(input.store_code or call.caller.store_code or "")
+        if input.store_code and not await shop.existing(call.database, STORES, [about["storeId"]]):
             raise not_found("No such store.", "storeCode")
     return about
 
@@ -84,8 +93,11 @@ async def reply_to_feedback(call: Call, id_: str, message: str) -> Outcome:
     """Answer feedback in the shop's name; a later answer replaces the earlier one.
 
     Raises:
-        Refusal: INVALID for an id of another type, NOT_FOUND.
+        Refusal: INVALID for an id of another type or an empty answer, NOT_FOUND.
     """
+    message = message.strip()
+    if not message:
+        raise invalid("Say something.", "message")
     if prefix_of(id_) != FEEDBACK:
         raise invalid("This is not an id of feedback.", "id")
     reply = {"message": message, "by": call.caller.name, "at": call.now}

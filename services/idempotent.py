@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from crm.refusals import Refusal, Refusals, UserErrorCode, invalid
 from services.context import Call
-from services.outcomes import Outcome, refused
+from services.outcomes import Outcome, refused, storable
+from services.purchases import with_receipt
 from store import idempotency
 from store.idempotency import Claim, ClaimLost
 
@@ -48,23 +49,20 @@ async def once(
         raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_MISMATCH, "This idempotency key was used with other arguments.")
     if "outcome" not in held:
         raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "A request with this idempotency key is still running.")
-    return {**(await run() if batch else held["outcome"]), "replayed": True}
+    return {**(await run() if batch else await with_receipt(call, held["outcome"])), "replayed": True}
 
 
 async def _run(call: Call, held: Claim, run: Callable[[], Awaitable[Outcome]], *, batch: bool) -> Outcome:
     try:
-        outcome = await run()
+        try:
+            outcome = await run()
+        except (Refusal, Refusals) as problem:
+            await _keep(call, held, refused(problem))
+            raise
         await _keep(call, held, {} if batch else outcome)
         return outcome
     except ClaimLost:
         raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "Another request took this idempotency key over.") from None
-    except (Refusal, Refusals) as problem:
-        codes = {refusal.code for refusal in (problem.refusals if isinstance(problem, Refusals) else (problem,))}
-        if codes & NOT_STORED:
-            await idempotency.give_up(call.database, held)
-        else:
-            await idempotency.complete(call.database, held, refused(problem), tx=None)
-        raise
     except BaseException:
         # Safe though the effect may have been committed: its outcome was committed with it, and such a key stays.
         await idempotency.give_up(call.database, held)
@@ -72,8 +70,13 @@ async def _run(call: Call, held: Claim, run: Callable[[], Awaitable[Outcome]], *
 
 
 async def _keep(call: Call, held: Claim, outcome: Outcome) -> None:
-    codes = {error["code"] for error in outcome.get("userErrors", [])}
-    if codes & {code.value for code in NOT_STORED}:
+    """Store an outcome, unless it is one that is not stored or its effect's own transaction has stored it.
+
+    A transaction that had stored it may have been given up all the same, for another request was first: then the
+    outcome is that request's, a replay or a refusal.
+    """
+    errors = outcome.get("userErrors", [])
+    if {error["code"] for error in errors} & {code.value for code in NOT_STORED}:
         await idempotency.give_up(call.database, held)
-    elif not call.claim_completed:
-        await idempotency.complete(call.database, held, outcome, tx=None)
+    elif not call.claim_completed or errors or outcome["replayed"]:
+        await idempotency.complete(call.database, held, storable(outcome), tx=None)

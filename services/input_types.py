@@ -26,7 +26,7 @@ AHEAD = "This lies more than 5 minutes ahead of our clock."
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 JSON_BYTES_MAX = 16_384
 JSON_DEPTH_MAX = 5
-INTEGER_MAX = 2**53
+NUMBER_MAX = 2**53
 
 Id = NewType("Id", str)
 Minor = NewType("Minor", int)
@@ -61,16 +61,21 @@ def _rules(info: ValidationInfo) -> Rules:
     return info.context
 
 
-def _clean(text: str) -> str:
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
+def clean_text(text: str) -> str:
+    """Return a text that may have several lines.
+
+    Raises:
+        ValueError: it holds what neither a database nor a terminal can show.
+    """
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\r\n\t" for letter in text):
         raise ValueError("Control characters and lone surrogates are not accepted.")
     return text
 
 
 def _line(text: str) -> str:
-    if "\n" in text or "\t" in text:
+    if any(letter in text for letter in "\r\n\t"):
         raise ValueError("Line breaks and tabs are not accepted here.")
-    return _clean(text)
+    return clean_text(text)
 
 
 def _email(text: str) -> str:
@@ -159,8 +164,6 @@ def _birth_date(text: str, info: ValidationInfo) -> str:
 
 
 def _decimal(text: Any, digits: int, *, least: int) -> int:
-    if isinstance(text, int) and not isinstance(text, bool):
-        return text
     if not isinstance(text, str):
         raise ValueError("Expected a decimal number as a string, such as 12.50.")
     value = scaled(text, digits)
@@ -203,7 +206,7 @@ def _json(value: Any) -> Any:
 def _name(name: Any) -> None:
     if not isinstance(name, str) or not name or name.startswith("$") or "." in name:
         raise ValueError("Names must not be empty, begin with $ or contain a dot.")
-    _clean(name)
+    clean_text(name)
 
 
 def _walk(value: Any, depth: int) -> None:
@@ -218,15 +221,18 @@ def _walk(value: Any, depth: int) -> None:
         for inner in value:
             _walk(inner, depth + 1)
     elif isinstance(value, str):
-        _clean(value)
-    elif isinstance(value, int) and abs(value) > INTEGER_MAX:
-        raise ValueError("Integers beyond 2^53 lose digits in JSON; send them as strings.")
+        clean_text(value)
+    elif isinstance(value, (int, float)) and not abs(value) <= NUMBER_MAX:  # NaN is not either
+        raise ValueError("Numbers beyond 2^53 lose digits in JSON; send them as strings.")
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_line)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_line)]
+ExternalValue = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_line)
+]
 Comment = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000), AfterValidator(_clean)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000), AfterValidator(clean_text)
 ]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s]+$"), AfterValidator(_line)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]

@@ -17,6 +17,7 @@ from services.input_types import (
     Comment,
     CurrencyCode,
     Email,
+    ExternalValue,
     Input,
     Instant,
     LineNumber,
@@ -37,7 +38,7 @@ class ExternalIdInput(Input):
     """An id in somebody else's system."""
 
     source: Code = Field(description="The other system, such as shopify or till-7.")
-    value: Code = Field(description="The id there.")
+    value: ExternalValue = Field(description="The id there.")
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -133,7 +134,7 @@ class PurchaseLineInput(Input):
 
     line_number: LineNumber = Field(description="The line's number, unique within the sale.")
     sku: Code = Field(description="The product's SKU.")
-    title: Name | None = Field(None, description="What stands on the receipt; the product's title where left out.")
+    title: Name = Field(description="What stands on the receipt.")
     category: Name | None = Field(None, description="The product's category; the known one where left out.")
     quantity: Quantity = Field(description="Pieces, weight or volume, above 0, up to 5 decimals.")
     unit_price: UnitPrice = Field(description="Price of one unit before discounts, up to 6 decimals.")

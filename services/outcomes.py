@@ -7,14 +7,16 @@ for other fields than the first try did. Keys are the payload's field names.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from crm.refusals import Refusal, Refusals
+from crm.refusals import Refusal, Refusals, UserErrorCode
 from services.context import Call
 from store import idempotency, outbox
-from store.client import Tx
+from store.client import BUSY, Tx
 from store.outbox import Fact
 
 Outcome = dict[str, Any]
 Row = TypeVar("Row")
+RECEIPT = "receiptToken"
+"""The one thing in an outcome that is never stored: whoever reads the database must not be able to claim a sale."""
 
 
 def refused(problem: Refusal | Refusals, **known: Any) -> Outcome:
@@ -37,6 +39,16 @@ def done(**known: Any) -> Outcome:
     return {**known, "replayed": False, "userErrors": []}
 
 
+def try_again(*field: str) -> Refusal:
+    """Return the refusal of a request that others kept getting ahead of; not stored, so its key can be used again."""
+    return Refusal(UserErrorCode.THROTTLED, BUSY, field or None)
+
+
+def storable(outcome: Outcome) -> Outcome:
+    """Return what of an outcome may be stored under an idempotency key."""
+    return {**outcome, RECEIPT: None} if RECEIPT in outcome else outcome
+
+
 async def finish(call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: str, tx: Tx) -> Outcome:
     """Write the events of a fact and, under an idempotency key, its outcome: the last step of every transaction."""
     await outbox.insert(
@@ -45,7 +57,7 @@ async def finish(call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: 
         tx=tx,
     )
     if call.claim:
-        await idempotency.complete(call.database, call.claim, outcome, tx=tx)
+        await idempotency.complete(call.database, call.claim, storable(outcome), tx=tx)
         call.claim_completed = True
     return outcome
 

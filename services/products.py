@@ -17,7 +17,7 @@ from store.collections import PRODUCTS, STORES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewThings:
-    """What a sale names for the first time, and what is known of products whose lines leave something out."""
+    """What a sale names for the first time, and what is known of products whose lines leave their category out."""
 
     products: dict[str, Document]
     new_products: list[Document]
@@ -36,10 +36,10 @@ class NewThings:
 
 
 async def new_things(call: Call, lines: Sequence[PurchaseLineInput], store_code: str | None) -> NewThings:
-    """Look up what the process does not know to exist, and products whose title or category a line leaves out."""
+    """Look up what the process does not know to exist, and products whose category a line leaves out."""
     known = call.shop.known
     by_id = {product_id(line.sku): line for line in lines}
-    asked = set(known.missing(by_id)) | {id_ for id_, line in by_id.items() if not (line.title and line.category)}
+    asked = set(known.missing(by_id)) | {id_ for id_, line in by_id.items() if not line.category}
     found = await shop.existing(call.database, PRODUCTS, sorted(asked))
     fresh = [id_ for id_ in known.missing(by_id) if id_ not in found]
     stores = known.missing([store_id(store_code)]) if store_code else []

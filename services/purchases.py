@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pymongo.errors import DuplicateKeyError
 
 from crm.ids import PURCHASE, product_id, store_id
-from crm.numbers import split
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid, not_found
 from crm.values import PurchaseStatus, Topic
 from loyalty.earning import Sale, SoldLine, earn_rates, points_for
@@ -19,9 +18,9 @@ from loyalty.values import SourceKind
 from services.context import Call
 from services.inputs import RecordPurchaseInput
 from services.lookup import customer_key, named_customer
-from services.outcomes import Outcome, done, finish, refused, row_by_row
+from services.outcomes import RECEIPT, Outcome, done, finish, refused, row_by_row, try_again
 from services.products import NewThings, new_things
-from services.selling import PlaceOfSale, fingerprint, line_totals, place_of
+from services.selling import PlaceOfSale, fingerprint, line_totals, place_of, split_over_lines
 from services.standing import Standing, lock, reconsider_tier, write
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
@@ -71,13 +70,16 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
         Refusal: everything `check` refuses, and NOT_FOUND for a customer who is not there.
     """
     sale = check(call, input)
-    for _ in range(TRIES):
+    for _ in range(TRIES + len(input.lines)):  # every try that is lost knows one new product more
         wanted = [keys.purchase(input.external_id.pair)]
         if input.customer and not input.customer.id:
             wanted.append(customer_key(input.customer))
         found = await keys.find(call.database, wanted)
         if wanted[0] in found:
-            return await _again(call, sale, found[wanted[0]], found)
+            first = await _again(call, sale, found[wanted[0]], found)
+            if first is not None:
+                return first
+            continue  # claimed between the two reads
         buyer = named_customer(call, input.customer, found, "customer") if input.customer else None
         things = await new_things(call, input.lines, sale.place.store_code)
         try:
@@ -86,14 +88,14 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
             continue  # the same sale, or a new product of it, came in elsewhere: read what won
         things.remember(call)
         return outcome
-    raise conflict("The same sale is being recorded elsewhere; try again.", "externalId")
+    raise try_again("externalId")
 
 
-async def _again(call: Call, sale: Checked, key: Document, found: dict[str, Document]) -> Outcome:
-    """Answer a sale whose external id is known."""
+async def _again(call: Call, sale: Checked, key: Document, found: dict[str, Document]) -> Outcome | None:
+    """Answer a sale whose external id is known; None where the purchase has just changed hands."""
     (purchase,) = await purchases.owned_by(call.database, [(key["owner"], key["ref"])])
     if purchase is None:
-        raise conflict("The purchase has just changed hands; try again.", "externalId")
+        return None
     if purchase["fingerprint"] == sale.fingerprint and _same_customer(call, sale.input, purchase, found):
         return {**recorded(call, purchase), "replayed": True}
     refusal = conflict("Another sale was recorded under this external id.", "externalId")
@@ -123,6 +125,14 @@ def recorded(call: Call, purchase: Document) -> Outcome:
     """Return the outcome of a purchase that is recorded, now or before."""
     token = receipt_token(call, purchase["_id"]) if purchase["customerId"] is None else None
     return done(purchase=purchase["_id"], receiptToken=token, warnings=[])
+
+
+async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
+    """Return a stored outcome with the receipt token that is never stored, as long as the purchase is unclaimed."""
+    if RECEIPT not in outcome or outcome["userErrors"]:
+        return outcome
+    (purchase,) = await purchases.by_ids(call.database, [outcome["purchase"]])
+    return outcome if purchase is None else {**outcome, RECEIPT: recorded(call, purchase)[RECEIPT]}
 
 
 async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
@@ -166,7 +176,8 @@ def earn(call: Call, standing: Standing, sale: Checked, purchase: Document) -> D
     program = standing.program_at(occurred_at)
     tier = tier_of(program, step_before(standing.steps, occurred_at).tier)
     rates = earn_rates(program, tier, sold(purchase))
-    shares = [sale.base] if len(rates) == 1 else split(sale.base, sale.totals)
+    numbers = [line.line_number for line in sale.input.lines]
+    shares = [sale.base] if len(rates) == 1 else split_over_lines(sale.base, numbers, sale.totals)
     points = points_for(shares, rates, call.shop.currency_digits)
     return post_points(call, standing, purchase, points, [rate_text(rate) for rate in rates])
 
@@ -237,7 +248,7 @@ def _line(sale: Checked, index: int, things: NewThings) -> Document:
     document: Document = {
         "lineNumber": line.line_number,
         "sku": line.sku,
-        "title": line.title or product.get("title") or line.sku,
+        "title": line.title,
         "quantity": line.quantity,
         "unitPrice": line.unit_price,
         "discount": line.discount,

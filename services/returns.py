@@ -7,7 +7,7 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from crm.ids import RETURN
-from crm.numbers import extended, round_half_up, split
+from crm.numbers import extended, round_half_up
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid
 from crm.values import PurchaseStatus, Topic
 from loyalty.earning import kept_share, points_taken_back
@@ -16,8 +16,8 @@ from loyalty.values import SourceKind
 from services.context import Call
 from services.inputs import ExternalIdInput, PurchaseKey, RecordReturnInput, ReturnLineInput
 from services.lookup import named_purchase, purchase_key
-from services.outcomes import Outcome, done, finish, refused, row_by_row
-from services.selling import content_fingerprint, fingerprint, place_of
+from services.outcomes import Outcome, done, finish, refused, row_by_row, try_again
+from services.selling import content_fingerprint, fingerprint, place_of, split_over_lines
 from services.standing import Standing, lock, reconsider_tier, write
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
@@ -68,7 +68,7 @@ async def cancel_purchase(
     Raises:
         Refusal: NOT_FOUND as above; RETURN_EXCEEDS_PURCHASE where nothing is left.
     """
-    content = {"cancel": True, "purchase": purchase.model_dump(), "occurredAt": occurred_at, "reason": reason}
+    content = {"cancel": True, "occurredAt": occurred_at, "reason": reason}
     taking = Taking(
         external_id=external_id,
         purchase=purchase,
@@ -91,7 +91,7 @@ async def _take_once(call: Call, taking: Taking) -> Outcome:
     for _ in range(TRIES):
         found = await keys.find(call.database, [name, of_purchase])
         if name in found:
-            return _again(taking, found[name])
+            return _again(taking, found[name], found.get(of_purchase))
         known = named_purchase(taking.purchase, found, "purchase")
         buyer = known["owner"] if known["owner"] != known["ref"] else None
         try:
@@ -103,23 +103,21 @@ async def _take_once(call: Call, taking: Taking) -> Outcome:
             continue  # the same return came in elsewhere: read what won
         if outcome is not None:
             return outcome
-    raise conflict("The purchase is being changed elsewhere; try again.", "purchase")
+    raise try_again("purchase")
 
 
-def _again(taking: Taking, key: Document) -> Outcome:
-    """Answer a return whose external id is known."""
+def _again(taking: Taking, key: Document, named: Document | None) -> Outcome:
+    """Answer a return whose external id is known: the same content of the same purchase, by whichever key, is it."""
     first = {"purchase": key["purchase"], "purchaseReturn": {"id": key["ref"], "purchase": key["purchase"]}}
-    if key["fingerprint"] == taking.fingerprint:
+    if key["fingerprint"] == taking.fingerprint and named is not None and named["ref"] == key["purchase"]:
         return {**done(**first), "replayed": True}
     return refused(conflict("Another return was recorded under this external id.", "externalId"), **first)
 
 
 async def _take(call: Call, taking: Taking, known: Document, buyer: str | None, tx: Tx) -> Outcome | None:
     """Carry a return out; None where the purchase has changed hands since it was looked up."""
-    purchase = await purchases.get(call.database, known["owner"], known["ref"], tx=tx) if buyer is None else None
-    standing = None
-    if buyer:
-        standing, purchase = await _lock_with_purchase(call, buyer, known["ref"], tx)
+    standing = await lock(call, buyer, tx=tx, purchase_id=known["ref"]) if buyer else None
+    purchase = standing.purchase if standing else await purchases.get(call.database, known["ref"], known["ref"], tx=tx)
     if purchase is None:
         return None
     back = _returned(call, taking, purchase)
@@ -136,17 +134,6 @@ async def _take(call: Call, taking: Taking, known: Document, buyer: str | None, 
     return await finish(call, outcome, [_fact(changed, back), *facts], owner=known["owner"], tx=tx)
 
 
-async def _lock_with_purchase(call: Call, buyer: str, id_: str, tx: Tx) -> tuple[Standing | None, Document | None]:
-    """Lock the account first, with the lots of the purchase; the lots' ids never change once it is recorded."""
-    purchase = None
-    standing = None
-    (known,) = await purchases.owned_by(call.database, [(buyer, id_)])
-    if known is not None:
-        standing = await lock(call, buyer, tx=tx, lot_ids=known["lotIds"])
-        purchase = await purchases.get(call.database, buyer, id_, tx=tx)
-    return standing, purchase
-
-
 def _returned(call: Call, taking: Taking, purchase: Document) -> Document:
     """Return the return as stored: how much of each line, what it comes to, no points yet.
 
@@ -157,14 +144,14 @@ def _returned(call: Call, taking: Taking, purchase: Document) -> Document:
         raise invalid(f"A purchase takes at most {RETURNS_MAX} returns.", "purchase")
     quantities = _everything(purchase) if taking.lines is None else _asked(taking.lines, purchase)
     left = purchase["total"] - purchase["returnedTotal"]
-    parts = _parts(purchase, quantities, call.shop.currency_digits)
+    parts = money_back(purchase, quantities, call.shop.currency_digits)
     total = min(sum(parts), left) if taking.refund_total is None else taking.refund_total
     if taking.lines is None:
         total = left
     if total > left:
         raise Refusal(UserErrorCode.RETURN_EXCEEDS_PURCHASE, "More is paid back than was paid.", ("refundTotal",))
     if total != sum(parts):
-        parts = split(total, parts if any(parts) else [1] * len(parts))
+        parts = split_over_lines(total, list(quantities), parts if any(parts) else [1] * len(parts))
     return {
         "id": call.new_id(RETURN),
         "externalId": {"source": taking.external_id.source, "value": taking.external_id.value},
@@ -211,7 +198,7 @@ def _asked(lines: Sequence[ReturnLineInput], purchase: Document) -> dict[int, in
     return quantities
 
 
-def _parts(purchase: Document, quantities: dict[int, int], currency_digits: int) -> list[int]:
+def money_back(purchase: Document, quantities: dict[int, int], currency_digits: int) -> list[int]:
     """Return what of the purchase's total falls on what comes back of each line, tax included.
 
     Each is the difference of two rounded sums, so that all returns of a line together come to the line's share.
@@ -223,7 +210,8 @@ def _parts(purchase: Document, quantities: dict[int, int], currency_digits: int)
     if not any(weights):
         weights = [line["quantity"] for line in lines]
     parts = {}
-    for share, line in zip(split(purchase["total"], weights), lines, strict=True):
+    shares = split_over_lines(purchase["total"], [line["lineNumber"] for line in lines], weights)
+    for share, line in zip(shares, lines, strict=True):
         before = line.get("returnedQuantity", 0)
         after = before + quantities.get(line["lineNumber"], 0)
         parts[line["lineNumber"]] = round_half_up(share * after, line["quantity"]) - round_half_up(
@@ -304,7 +292,8 @@ def _fact(purchase: Document, back: Document) -> Fact:
 
 def shares_of(purchase: Document) -> list[int]:
     """Return each line's share of the base that earns points."""
-    return split(purchase["total"] - purchase["taxTotal"], [line["total"] for line in purchase["lines"]])
+    lines, base = purchase["lines"], purchase["total"] - purchase["taxTotal"]
+    return split_over_lines(base, [line["lineNumber"] for line in lines], [line["total"] for line in lines])
 
 
 def kept_shares(purchase: Document) -> list[int]:

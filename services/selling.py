@@ -1,14 +1,14 @@
 """Works out what a sale comes to before anything is read: pure arithmetic over the input."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from crm.callers import Caller
-from crm.numbers import extended
+from crm.numbers import extended, split
 from crm.refusals import Refusal, UserErrorCode, invalid
 from crm.values import Channel
 from services.inputs import PurchaseLineInput, RecordPurchaseInput, RecordReturnInput
@@ -67,9 +67,16 @@ def _line_total(line: PurchaseLineInput, index: int, currency_digits: int) -> in
     return total
 
 
+def split_over_lines(amount: int, line_numbers: Sequence[int], weights: Sequence[int]) -> list[int]:
+    """Split an amount over lines in proportion to `weights`: by largest remainder, ties to the lower lineNumber."""
+    order = sorted(range(len(line_numbers)), key=line_numbers.__getitem__)
+    parts = dict(zip(order, split(amount, [weights[index] for index in order]), strict=True))
+    return [parts[index] for index in range(len(line_numbers))]
+
+
 def fingerprint(input: RecordPurchaseInput | RecordReturnInput, place: PlaceOfSale) -> str:
-    """Return what tells two contents apart: everything sent but the customer, numbers by value."""
-    content: dict[str, Any] = input.model_dump(exclude={"customer", "channel", "store_code"})
+    """Return what tells two contents apart: everything sent but whose or of what it is, numbers by value."""
+    content: dict[str, Any] = input.model_dump(exclude={"customer", "purchase", "channel", "store_code"})
     content |= {"channel": place.channel, "storeCode": place.store_code}
     return content_fingerprint(content)
 

@@ -20,7 +20,10 @@ from store.outbox import Fact
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """The working copy of one customer's account and tier; `programs` are all versions, oldest first."""
+    """The working copy of one customer's account and tier; `programs` are all versions, oldest first.
+
+    `purchase` is the one `lock` was asked for, None where it is not the customer's.
+    """
 
     customer_id: str
     joined: datetime
@@ -28,29 +31,25 @@ class Standing:
     steps: tuple[TierStep, ...]
     programs: Sequence[Program]
     qualifying: dict[str, Any] | None
+    purchase: Document | None
 
     def program_at(self, instant: datetime) -> Program:
         """Return the version by which a sale at `instant` is judged."""
         return program_at(self.programs, instant)
 
 
-async def lock(call: Call, customer_id: str, *, tx: Tx, lot_ids: Sequence[str] | None = None) -> Standing | None:
+async def lock(call: Call, customer_id: str, *, tx: Tx, purchase_id: str | None = None) -> Standing | None:
     """Lock a customer's account and settle what fell due; None where there is no such customer.
 
     Args:
-        lot_ids: the lots a return is about, points left or not; every lot with points left is read with them.
-            None for a fact that only adds points: lots are read only if something is due.
+        purchase_id: the purchase a return is about. It is read behind the lock, with its lots, points left or not,
+            and every other lot with points left. None for a fact that only adds points.
     """
     document = await accounts.lock(call.database, customer_id, tx=tx)
     if document is None:
         return None
-    due = document.get("dueAt") is not None and document["dueAt"] <= call.now
-    lots: list[Document] = []
-    if due or lot_ids is not None:
-        lots = (await accounts.live_lots(call.database, [customer_id], tx=tx))[customer_id]
-        known = {lot["_id"] for lot in lots}
-        missing = [lot_id for lot_id in lot_ids or () if lot_id not in known]
-        lots += await accounts.lots_by_id(call.database, customer_id, missing, tx=tx) if missing else []
+    purchase = await purchases.get(call.database, customer_id, purchase_id, tx=tx) if purchase_id else None
+    lots = await _lots(call, document, purchase, tx)
     ledger = Ledger(
         accounts.account_value(document),
         [accounts.lot_value(lot) for lot in lots],
@@ -65,7 +64,20 @@ async def lock(call: Call, customer_id: str, *, tx: Tx, lot_ids: Sequence[str] |
         steps=accounts.steps_value(document["tierSteps"]),
         programs=await call.shop.known.programs(),
         qualifying=document.get("qualifying"),
+        purchase=purchase,
     )
+
+
+async def _lots(call: Call, account: Document, purchase: Document | None, tx: Tx) -> list[Document]:
+    """Return every lot with points left, and those of the purchase; none where nothing is due and nothing returned."""
+    due = account["dueAt"] is not None and account["dueAt"] <= call.now
+    if not due and purchase is None:
+        return []
+    owner = account["customerId"]
+    lots = (await accounts.live_lots(call.database, [owner], tx=tx))[owner]
+    known = {lot["_id"] for lot in lots}
+    spent = [lot_id for lot_id in (purchase["lotIds"] if purchase else ()) if lot_id not in known]
+    return lots + (await accounts.lots_by_id(call.database, owner, spent, tx=tx) if spent else [])
 
 
 async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime, *, tx: Tx) -> list[Fact]:
@@ -112,7 +124,7 @@ async def write(call: Call, standing: Standing, *, tx: Tx) -> list[Fact]:
     """
     ledger = standing.ledger
     if max(ledger.account.balance, ledger.account.lifetime_earned) > POINTS_MAX:
-        raise invalid("The balance of points would be beyond 2147483647.", "total")
+        raise invalid(f"The balance of points would be beyond {POINTS_MAX}.")
     await accounts.write(
         call.database,
         standing.customer_id,

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
+
+from crm.refusals import Refusal, UserErrorCode
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -32,6 +34,10 @@ FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
 DUPLICATE_KEY = 11000
+SELECTION_MILLISECONDS = 5000
+AGGREGATE_BATCH = 2000
+WRITE_CONFLICT = 112
+BUSY = "Others are changing the same thing right now; try again."
 _TRANSIENT, _UNKNOWN_COMMIT = "TransientTransactionError", "UnknownTransactionCommitResult"
 
 
@@ -53,9 +59,10 @@ class Database:
             "tzinfo": UTC,
             "w": "majority",
             "retryWrites": True,
-            "serverSelectionTimeoutMS": 5000,
             "event_listeners": list(listeners),
         }
+        if "serverselectiontimeoutms" not in uri.lower():  # an option here would win over the address
+            options["serverSelectionTimeoutMS"] = SELECTION_MILLISECONDS
         self.driver = driver
         self._client: Any = (
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
@@ -68,7 +75,9 @@ class Database:
 
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""
-        cursor = self._database[collection].aggregate(pipeline, session=tx.session if tx else None)
+        cursor = self._database[collection].aggregate(
+            pipeline, session=tx.session if tx else None, batchSize=AGGREGATE_BATCH
+        )
         if self.driver == "pymongo":
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)
@@ -121,6 +130,9 @@ class Database:
         `work` may run several times: whatever it changes outside MongoDB must not depend on that. A
         DuplicateKeyError has aborted the transaction and is raised, for the caller to read what won.
 
+        Raises:
+            Refusal: THROTTLED where others kept getting ahead until the time was over.
+
         Args:
             queue: the owner whose writes are kept apart in this process.
             seconds: no new try starts later than this.
@@ -135,8 +147,10 @@ class Database:
                 except DuplicateKeyError:
                     raise
                 except PyMongoError as error:
-                    if not error.has_error_label(_TRANSIENT) or monotonic() + pause > deadline:
+                    if not error.has_error_label(_TRANSIENT):
                         raise
+                    if monotonic() + pause > deadline:
+                        raise _busy(error) or error from None
                 await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -174,6 +188,12 @@ class Database:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _busy(error: PyMongoError) -> Refusal | None:
+    """Return the refusal for a conflict that lasted; None for what is no conflict, such as a primary that is gone."""
+    conflict = isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
+    return Refusal(UserErrorCode.THROTTLED, BUSY) if conflict else None
 
 
 def _duplicate(error: BulkWriteError) -> DuplicateKeyError | None:

@@ -44,6 +44,12 @@ async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None
     return [found.get(id_) for id_ in ids]
 
 
+async def best(database: Database) -> str | None:
+    """Return the id of whoever has spent most."""
+    found = await database[CUSTOMERS].find_one({}, sort=[("metrics.totalSpent", -1), ("_id", -1)], projection=["_id"])
+    return found["_id"] if found else None
+
+
 async def get(database: Database, id_: str, *, tx: Tx) -> Document | None:
     """Return a customer as the transaction sees it."""
     found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session)

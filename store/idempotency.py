@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from store.client import Database, Document, Tx
@@ -41,7 +40,8 @@ async def claim(
 ) -> Claim | Document:
     """Take the key, or return the document of whoever has it.
 
-    A key without outcome whose lease has run out is taken over when the fingerprint is the same.
+    A key without outcome whose lease has run out is taken over when the fingerprint is the same; one that is kept no
+    longer is anybody's, though MongoDB may take a minute to delete it.
     """
     fresh: Document = {
         "fingerprint": fingerprint,
@@ -55,8 +55,9 @@ async def claim(
         return mine
     except DuplicateKeyError:
         pass
-    stale = {"_id": id_, "fingerprint": fingerprint, "outcome": None, "leaseUntil": {"$lt": now}}
-    if await database[KEYS].find_one_and_update(stale, {"$set": fresh}, return_document=ReturnDocument.AFTER):
+    left = {"fingerprint": fingerprint, "outcome": None, "leaseUntil": {"$lte": now}}
+    free = {"_id": id_, "$or": [left, {"expiresAt": {"$lte": now}}]}
+    if await database[KEYS].find_one_and_update(free, {"$set": fresh, "$unset": {"outcome": ""}}, projection=["_id"]):
         return mine
     held: Document | None = await database[KEYS].find_one({"_id": id_})
     if held is None:  # given up between the two commands

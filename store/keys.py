@@ -75,6 +75,6 @@ async def delete(database: Database, ids: Sequence[str], *, ref: str, tx: Tx) ->
         await database[KEYS].delete_many({"_id": {"$in": list(ids)}, "ref": ref}, session=tx.session)
 
 
-async def change_owner(database: Database, id_: str, owner: str, *, tx: Tx) -> None:
-    """Move everything that names `id_` to another owner."""
-    await database[KEYS].update_many({"ref": id_}, {"$set": {"owner": owner}}, session=tx.session)
+async def change_owner(database: Database, ids: Sequence[str], owner: str, *, tx: Tx) -> None:
+    """Let keys say that what they name is another owner's now."""
+    await database[KEYS].update_many({"_id": {"$in": list(ids)}}, {"$set": {"owner": owner}}, session=tx.session)

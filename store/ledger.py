@@ -17,18 +17,12 @@ from store.client import Database, Document, Tx
 from store.collections import ACCOUNTS, LOTS, TRANSACTIONS
 from store.pages import Order
 
-NEWEST_FIRST = Order("sequence", descending=True)
+NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 
 def new_account(customer_id: str, at: datetime, steps: Sequence[TierStep]) -> Document:
     """Return the account of a customer who has no points yet."""
-    return {
-        "_id": account_of(customer_id),
-        "customerId": customer_id,
-        "createdAt": at,
-        **_totals(Account()),
-        "tierSteps": steps_document(steps),
-    }
+    return account_document(customer_id, at, Account(), {"tierSteps": steps_document(steps)})
 
 
 def account_value(document: Document) -> Account:
@@ -203,7 +197,7 @@ async def write(
 
 
 def account_document(customer_id: str, at: datetime, account: Account, extra: dict[str, Any]) -> Document:
-    """Return a whole account as stored: for imports, which write it once at the end."""
+    """Return a whole account as stored."""
     return {
         "_id": account_of(customer_id),
         "customerId": customer_id,

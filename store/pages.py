@@ -1,7 +1,7 @@
 """Lists by keyset: a page is found by where the last one ended, never by an offset.
 
-Any number of lists of one collection is answered in one command, so a list of fifty customers can show the newest
-purchase of each without fifty questions.
+Any number of lists is answered in one command, so a list of fifty customers can show the newest purchase of each
+without fifty questions, and a person's purchases and feedback come together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,14 @@ Position = tuple[Any, str]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A sort by `field` (dotted), ties by `_id`, both in one direction; documents without the field come last."""
+    """A sort by `field` (dotted), ties by `_id`, both in one direction; without the field is below everything else.
+
+    `unique`: a list has no ties, so that its index need not know the `_id`.
+    """
 
     field: str
     descending: bool = False
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """One list: what is in it, in which order, and which part of it."""
+    """One list: of which collection, what is in it, in which order, and which part of it."""
 
+    collection: str
     filter: Filter
     order: Order
     window: Window
@@ -49,33 +54,42 @@ class Page:
     more: bool
 
 
-async def fetch(database: Database, collection: str, requests: Sequence[ListRequest]) -> list[Page]:
+async def fetch(database: Database, requests: Sequence[ListRequest]) -> list[Page]:
     """Return a page for every request, in their order, with one command."""
     if len(requests) == 1:
         request = requests[0]
-        cursor = database[collection].find(_match(request), sort=list(_sort(request).items()), limit=_limit(request))
-        return [_page(request, await cursor.to_list(None))]
-    documents = await database.aggregate(collection, union(collection, [_pipeline(request) for request in requests]))
+        found_here = database[request.collection].find(
+            _match(request), sort=list(_sort(request).items()), limit=_limit(request)
+        )
+        return [_page(request, await found_here.to_list(None))]
+    pipelines = [(request.collection, _pipeline(request)) for request in requests]
+    documents = await database.aggregate(pipelines[0][0], union(pipelines))
     found: list[list[Document]] = [[] for _ in requests]
     for document in documents:
         found[document.pop("_list")].append(document)
     return [_page(request, documents) for request, documents in zip(requests, found, strict=True)]
 
 
-async def count(database: Database, collection: str, filters: Sequence[Filter]) -> list[int]:
-    """Return how many documents each filter finds, with one command."""
-    if len(filters) == 1:
-        return [await database[collection].count_documents(filters[0])]
-    pipelines: list[list[Filter]] = [[{"$match": filter_}, {"$count": "count"}] for filter_ in filters]
-    found = await database.aggregate(collection, union(collection, pipelines))
+async def count(database: Database, lists: Sequence[tuple[str, Filter]]) -> list[int]:
+    """Return how many documents each filter finds in its collection, with one command."""
+    if len(lists) == 1:
+        ((collection, filter_),) = lists
+        return [await database[collection].count_documents(filter_)]
+    pipelines: list[tuple[str, list[Filter]]] = [
+        (collection, [{"$match": filter_}, {"$count": "count"}]) for collection, filter_ in lists
+    ]
+    found = await database.aggregate(pipelines[0][0], union(pipelines))
     counts = {document["_list"]: int(document["count"]) for document in found}
-    return [counts.get(index, 0) for index in range(len(filters))]
+    return [counts.get(index, 0) for index in range(len(lists))]
 
 
-def union(collection: str, pipelines: Sequence[Sequence[Filter]]) -> list[Filter]:
-    """Return one pipeline that gives the documents of all, each marked with its pipeline's number as `_list`."""
-    marked = [[*pipeline, {"$set": {"_list": index}}] for index, pipeline in enumerate(pipelines)]
-    return [*marked[0], *({"$unionWith": {"coll": collection, "pipeline": rest}} for rest in marked[1:])]
+def union(pipelines: Sequence[tuple[str, Sequence[Filter]]]) -> list[Filter]:
+    """Return one pipeline over the first one's collection that gives the documents of all.
+
+    Each document is marked with its pipeline's number as `_list`.
+    """
+    marked = [(coll, [*pipeline, {"$set": {"_list": index}}]) for index, (coll, pipeline) in enumerate(pipelines)]
+    return [*marked[0][1], *({"$unionWith": {"coll": coll, "pipeline": rest}} for coll, rest in marked[1:])]
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:
@@ -96,7 +110,7 @@ def _limit(request: ListRequest) -> int:
 
 def _sort(request: ListRequest) -> dict[str, int]:
     direction = -1 if request.order.descending != request.window.backward else 1
-    return {request.order.field: direction, "_id": direction}
+    return {request.order.field: direction} | ({} if request.order.unique else {"_id": direction})
 
 
 def _match(request: ListRequest) -> Filter:
@@ -113,6 +127,8 @@ def _beyond(order: Order, position: Position, descending: bool) -> Filter:
     """Return what lies beyond a position. MongoDB sorts a missing value below every other."""
     value, id_ = position
     further = "$lt" if descending else "$gt"
+    if order.unique:
+        return {order.field: {further: value}}
     same: Document = {order.field: value, "_id": {further: id_}}
     if value is None:
         return same if descending else {"$or": [same, {order.field: {"$ne": None}}]}

@@ -1,6 +1,7 @@
 """How people and products are found by the beginning of a word."""
 
 import re
+import unicodedata
 
 from store.client import Document
 
@@ -8,8 +9,8 @@ _PHONE = re.compile(r"\+?[\d\s()/.-]*\d[\d\s()/.-]*")
 
 
 def fold(text: str) -> str:
-    """Return text as it is compared: no case, single spaces."""
-    return " ".join(text.casefold().split())
+    """Return text as it is compared: no case, single spaces, an accented letter always the same one."""
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
 
 
 def starts_with(prefix: str) -> Document:

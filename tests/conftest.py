@@ -52,4 +52,5 @@ async def world(opened: World) -> World:
         if name not in KEPT:
             await opened.database[name].delete_many({})
     opened.commands.names.clear()
+    opened.commands.sent.clear()
     return World(opened.database, opened.engine, Clock(), opened.commands)

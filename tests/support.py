@@ -46,9 +46,11 @@ class Commands(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.sent: list[tuple[str, dict[str, Any]]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name not in self.IGNORED:
+            self.sent.append((event.command_name, dict(event.command)))
             collection = event.command.get(event.command_name)
             self.names.append(
                 f"{event.command_name} {collection}" if isinstance(collection, str) else event.command_name
@@ -138,7 +140,7 @@ class World:
 
 def sale(**fields: Any) -> dict[str, Any]:
     """Return the input of a sale: one line of 10.90, to be changed by the test."""
-    lines = fields.pop("lines", [{"lineNumber": 1, "sku": "MUG", "quantity": "2", "unitPrice": "5.45"}])
+    lines = fields.pop("lines", [{"lineNumber": 1, "sku": "MUG", "title": "Mug", "quantity": "2", "unitPrice": "5.45"}])
     return {
         "externalId": {"source": "till-7", "value": fields.pop("id", "s-1")},
         "channel": "POS",
@@ -152,7 +154,7 @@ def sale(**fields: Any) -> dict[str, Any]:
 
 def whole(amount: int, **fields: Any) -> dict[str, Any]:
     """Return the fields of a sale of `amount` whole units in one line."""
-    line = {"lineNumber": 1, "sku": "MUG", "quantity": "1", "unitPrice": f"{amount}.00"}
+    line = {"lineNumber": 1, "sku": "MUG", "title": "Mug", "quantity": "1", "unitPrice": f"{amount}.00"}
     return {"lines": [line], "total": f"{amount}.00", **fields}
 
 

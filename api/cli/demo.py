@@ -20,7 +20,9 @@ from services import api_keys
 from services.context import Shop, utc_now
 from services.imports.complete_journey import WrongCurrency
 from services.imports.journey_files import JourneyDataError
+from store import customers
 from store.api_keys import by_hash
+from store.installation import has_sales
 
 HOST = "127.0.0.1"
 TOKEN_LIFETIME = timedelta(days=30)
@@ -50,17 +52,13 @@ def demo(
 
 
 async def _prepare(shop: Shop, settings: Settings, households: int, port: int, data_dir: Path) -> None:
-    if await shop.database["purchases"].find_one({}, projection=["_id"]) is None:
+    if not await has_sales(shop.database):
         midnight = datetime.combine(utc_now().date(), datetime.min.time())
         out.print(journey_table(await load_journey(shop, households, midnight)))
     kept = await _keys(shop, data_dir / "demo.json")
-    best = await shop.database["customers"].find_one({}, sort=[("metrics.totalSpent", -1)], projection=["_id"])
+    best = await customers.best(shop.database)
     secret = development_secret(settings)
-    token = (
-        development_token(best["_id"], secret=secret, now=utc_now(), lifetime=TOKEN_LIFETIME)
-        if best and secret
-        else None
-    )
+    token = development_token(best, secret=secret, now=utc_now(), lifetime=TOKEN_LIFETIME) if best and secret else None
     _print(port, kept, token)
 
 

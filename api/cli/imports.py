@@ -3,16 +3,17 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, err, one_sentence, out, with_shop
+from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, counting, err, one_sentence, out, with_shop
 from services.context import Shop
 from services.imports.complete_journey import JourneyReport, WrongCurrency, import_journey
 from services.imports.journey_files import JourneyDataError
+from services.imports.jsonl import Imported, import_jsonl
 
 app = typer.Typer(help="Bring data in; a second run adds nothing.", no_args_is_help=True)
 
@@ -44,21 +45,47 @@ def complete_journey(
     else:
         out.print(journey_table(report))
     if report.refused:
-        err.print("\n".join(report.refused[:20]))
+        err.print("\n".join(report.refused[:20]), soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(1)
 
 
 async def load_journey(shop: Shop, households: int | None, shift_to: datetime | None) -> JourneyReport:
     """Import with a progress bar on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("Reading", total=None)
-        return await import_journey(
-            shop,
-            households=households,
-            shift_to=shift_to.replace(tzinfo=UTC).date() if shift_to else None,
-            progress=lambda done, total: bar.update(task, description="Households", completed=done, total=total),
-        )
+    day = shift_to.replace(tzinfo=UTC).date() if shift_to else None
+    with counting("Households") as told:
+        return await import_journey(shop, households=households, shift_to=day, progress=told)
+
+
+@app.command()
+def jsonl(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="One JSON object a line.")],
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Load customers, purchases and returns in the shape of the contract's inputs; exit 1 if a line was refused."""
+
+    async def work(shop: Shop, _: object) -> Imported:
+        size = file.stat().st_size
+        with counting("Bytes") as told:
+            return await import_jsonl(shop, file, lambda done: told(done, size))
+
+    report = with_shop(data_dir, "crm import", work)
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        out.print(_jsonl_table(report))
+        for problem in report.problems:
+            where = ".".join(problem.field or ())
+            err.print(f"line {problem.line}: {problem.code} {where} {problem.message}", soft_wrap=True, markup=False)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _jsonl_table(report: Imported) -> Table:
+    table = Table("lines", "")
+    for name in ("read", "customers", "purchases", "returns", "unchanged", "refused"):
+        table.add_row("there already" if name == "unchanged" else name, f"{getattr(report, name):,}")
+    return table
 
 
 def journey_table(report: JourneyReport) -> Table:

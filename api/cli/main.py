@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from api.app import development_secret
-from api.cli import demo, imports, keys, serve
+from api.cli import check, demo, imports, keys, serve
 from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, load_settings, one_sentence, out, with_shop
 from api.tokens import development_token
 from crm.ids import CUSTOMER, prefix_of
@@ -15,6 +15,7 @@ from crm.values import Role
 from resolvers.policy import POLICY
 from schema.build import build_schema
 from services.context import Shop, utc_now
+from store import customers
 
 app = typer.Typer(
     name="crm",
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.command("check")(check.check)
 app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 
@@ -45,7 +47,7 @@ def token(
             raise Stop("Expected the id of a customer, such as cus_01J...")
 
         async def known(shop: Shop, _: object) -> bool:
-            return await shop.database["customers"].count_documents({"_id": customer}, limit=1) == 1
+            return (await customers.by_ids(shop.database, [customer]))[0] is not None
 
         if not with_shop(data_dir, "crm token", known):
             raise Stop("There is no customer with this id.")

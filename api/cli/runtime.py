@@ -2,17 +2,22 @@
 
 import asyncio
 import os
+import re
 import secrets
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Annotated, TypeVar
 
 import typer
 from pymongo.errors import PyMongoError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from api.app import make_shop, open_database
 from api.settings import BadSettings, Settings
@@ -39,11 +44,17 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (Stop, BadSettings, EmbeddedError, CannotOpen, MigrationChanged) as problem:
-        err.print(f"[red]{problem}[/red]", highlight=False, soft_wrap=True)
+        _complain(str(problem))
         raise typer.Exit(1) from None
     except PyMongoError as problem:
-        err.print(f"[red]MongoDB does not answer: {str(problem).split(',')[0][:200]}[/red]", soft_wrap=True)
+        # The drivers' messages go on for a screen: only the first clause is about what happened.
+        _complain(f"MongoDB does not answer: {re.split(r', | [(]configured', str(problem))[0][:200].rstrip('.')}.")
         raise typer.Exit(1) from None
+
+
+def _complain(sentence: str) -> None:
+    """Print to standard error; a path with [brackets] in it is no markup."""
+    err.print(Text(sentence, style="red"), soft_wrap=True)
 
 
 def load_settings(data_dir: Path) -> Settings:
@@ -57,17 +68,34 @@ def load_settings(data_dir: Path) -> Settings:
 
 
 def kept_secret(data_dir: Path) -> str:
-    """Return the data folder's secret, made at the first start and readable by its owner alone."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the data folder's secret, made at the first start and readable by its owner alone.
+
+    Raises:
+        Stop: the folder cannot be used.
+    """
     path = data_dir / "secret"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _make_secret(path)
         return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret + "\n")
-    return secret
+    except OSError as problem:
+        raise Stop(f"The data folder {data_dir} cannot be used: {problem.strerror}.") from None
+
+
+def _make_secret(path: Path) -> None:
+    """Make the secret appear whole and once, whoever else starts now and wherever a crash falls."""
+    descriptor, name = mkstemp(dir=path.parent, prefix="secret.")
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()
 
 
 @contextmanager
@@ -87,8 +115,15 @@ def with_shop(data_dir: Path, purpose: str, work: Callable[[Shop, Settings], Awa
 
 
 async def run_in_shop(settings: Settings, work: Callable[[Shop, Settings], Awaitable[T]]) -> T:
-    """Open the shop, run `work`, close it."""
-    database = open_database(settings)
+    """Open the shop, run `work`, close it.
+
+    Raises:
+        Stop: the address of MongoDB is none.
+    """
+    try:
+        database = open_database(settings)
+    except ValueError as problem:  # the driver's, of a port beyond 65535
+        raise Stop(f"CRM_MONGODB_URI: {problem}.") from None
     try:
         shop = make_shop(settings, database)
         await open_shop(shop)
@@ -110,20 +145,45 @@ class KeptMongo:
 
     @property
     def uri(self) -> str:
-        """Where it listens; the same after a restart wherever the port is still free."""
+        """Where it listens, for as long as the server runs."""
         return self._mongo.uri
 
     def _watch(self) -> None:
+        said = False
         while not self._over.wait(WATCH_SECONDS):
-            if not self._mongo.alive():
-                self._mongo.stop()
-                try:
-                    self._mongo = EmbeddedMongo.start(self._data_dir, purpose=self._purpose)
-                except EmbeddedError as problem:
-                    print(f"MongoDB died and does not start again: {problem}", file=sys.stderr)  # noqa: T201 -- a thread's only way out
+            if self._mongo.alive():
+                said = False
+                continue
+            self._mongo.stop()
+            try:
+                self._start_again()
+            except EmbeddedError as problem:
+                if not said:  # once, however long it takes
+                    _say(f"MongoDB died and does not start again: {problem}")
+                said = True
+
+    def _start_again(self) -> None:
+        before = self._mongo.uri
+        self._mongo = EmbeddedMongo.start(self._data_dir, purpose=self._purpose)
+        if self._mongo.uri != before:  # somebody took the port meanwhile, and the workers know only the old one
+            _say("MongoDB died and its port is taken: stopping, start again.")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def stop(self) -> None:
         """Stop it for good."""
         self._over.set()
         self._watcher.join()
         self._mongo.stop()
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)  # noqa: T201 -- a thread's only way out
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many of how many are done, as a progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

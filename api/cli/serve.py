@@ -1,5 +1,6 @@
 """`crm serve`: the API, with its own MongoDB beside it where none is named."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,8 +12,9 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, KeptMongo, Stop, load_settings, one_sentence, out
+from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, KeptMongo, Stop, load_settings, one_sentence, out, run_in_shop
 from api.settings import PREFIX, Settings
+from services.context import Shop
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
@@ -24,13 +26,23 @@ def serve(
     host: Host = "127.0.0.1", port: Port = 8000, data_dir: DataDir = DEFAULT_DATA_DIR, workers: Workers = 1
 ) -> None:
     """Migrate and serve until told to stop; with no CRM_MONGODB_URI also start the embedded MongoDB."""
-    run_server(host, port, data_dir, workers, purpose="crm serve", prepare=lambda _: None)
+    run_server(host, port, data_dir, workers, purpose="crm serve", prepare=_migrate)
+
+
+def _migrate(settings: Settings) -> None:
+    """Open the shop once, here, where what stands in the way is one sentence."""
+
+    async def nothing_more(_: Shop, __: Settings) -> None:
+        pass
+
+    asyncio.run(run_in_shop(settings, nothing_more))
 
 
 def run_server(
     host: str, port: int, data_dir: Path, workers: int, *, purpose: str, prepare: Callable[[Settings], None]
 ) -> None:
     """Serve; `prepare` runs once MongoDB is up and before the first request."""
+    _leave_on_sigterm()
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
         _check_port(host, port)
         prepare(settings)
@@ -41,7 +53,7 @@ def run_server(
         )
         out.print(f"Serving at [bold]http://{host}:{port}/graphql[/bold]; Ctrl-C stops it.", highlight=False)
         uvicorn.run(
-            "api.app:from_environ",
+            "api.cli.worker:app",
             factory=True,
             host=host,
             port=port,
@@ -58,7 +70,6 @@ def server_mongodb(settings: Settings, data_dir: Path, purpose: str) -> Iterator
     if settings.mongodb_uri:
         yield settings
         return
-    _leave_on_sigterm()
     mongo = KeptMongo(data_dir, purpose)
     try:
         yield settings.model_copy(update={"mongodb_uri": mongo.uri})
@@ -69,7 +80,7 @@ def server_mongodb(settings: Settings, data_dir: Path, purpose: str) -> Iterator
 
 
 def _leave_on_sigterm() -> None:
-    """Leave by way of `finally` on SIGTERM: uvicorn drains, then raises the signal again for whoever it took it from."""
+    """Leave by way of `finally` on SIGTERM: uvicorn drains, then raises the signal again for whoever had it before."""
 
     def leave(*_: object) -> None:
         raise SystemExit(0)

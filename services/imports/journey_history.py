@@ -5,7 +5,7 @@ both ways and compares every document. One thing differs: the tier a history led
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,20 +50,23 @@ class Tiers:
 
     def before(self, instant: datetime) -> str:
         """Return the tier just before an instant that no known sale lies after."""
+        return self._found(step_before, instant)
+
+    def _found(self, find: Callable[[Sequence[TierStep], datetime], TierStep], instant: datetime) -> str:
         # Sales not worked in yet can only put a projected fall off: where none is projected, there is none.
-        if self._stale and step_before(self.steps, instant) != step_at(self.steps, self.sales[-1].at):
+        if self._stale and find(self.steps, instant) != step_at(self.steps, self.sales[-1].at):
             self.current()
-        return step_before(self.steps, instant).tier
+        return find(self.steps, instant).tier
 
     def count(self, sale: QualifyingSale) -> None:
         """Take a sale in, which no known one lies after."""
+        held = self._found(step_at, sale.at)
         self.sales.append(sale)
         self._window.append(sale)
         self._in_window += sale.points
         while self._window[0].at <= sale.at - WINDOW:
             self._in_window -= self._window.popleft().points
         self._stale = True
-        held = step_at(self.steps, sale.at).tier
         higher = [tier for tier in self._program.tiers if tier.threshold <= self._in_window]
         if higher and higher[-1].threshold > tier_of(self._program, held).threshold:
             self.current()

@@ -1,0 +1,25 @@
+"""The application as `crm serve` runs it: in its own process, or in each of several workers."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.process import BaseProcess
+
+from starlette.applications import Starlette
+
+from api.app import from_environ
+
+
+def app() -> Starlette:
+    """Return the application of this process's environment; a worker ends when the process that started it has."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_after, args=(parent,), name="parent watcher", daemon=True).start()
+    return from_environ()
+
+
+def _leave_after(parent: BaseProcess) -> None:
+    """End when the parent has: a killed one cannot say goodbye, and its workers would keep the port without MongoDB."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,162 @@
+"""`make bench`: the start and the full import, each in processes of its own, printed as one table.
+
+Nothing here is a test: a figure says what this machine gave.
+"""
+
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from store.embedded import EmbeddedMongo
+
+CRM = [sys.executable, "-m", "api.cli"]
+STARTS = 3
+ANSWER_SECONDS_MAX = 60
+QUERY = json.dumps({"query": "{ customers(first: 1) { nodes { id } } }"}).encode()
+MEMORY_OF_SCHEMA = (
+    "from api.app import create_app\n"
+    "from api.settings import Settings\n"
+    "create_app(Settings(mongodb_uri='mongodb://127.0.0.1', secret='x' * 32))\n"
+    "print([line for line in open('/proc/self/status') if line.startswith('VmRSS')][0].split()[1])"
+)
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    console = Console(width=110)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    table = Table("what", "aim", "measured", title=machine)
+    with console.status("Embedded MongoDB"):
+        starts = [_cold_start() for _ in range(STARTS)]
+    table.add_row("embedded MongoDB from nothing to writable", "under 2 s", _seconds(starts))
+    with console.status("Memory of the API process"):
+        table.add_row("API process after building the schema", "under 120 MB", _megabytes(_schema_memory()))
+    with tempfile.TemporaryDirectory() as folder:
+        for driver in ("motor", "pymongo"):
+            with console.status(f"Full import over {driver}"):
+                _measure_import(table, Path(folder) / driver, driver)
+        with console.status("crm check, crm serve"):
+            _measure_use(table, Path(folder) / "motor")
+    console.print(table)
+
+
+def _measure_import(table: Table, data_dir: Path, driver: str) -> None:
+    seconds, kilobytes, report = _full_import(data_dir, driver)
+    done = f"{report['baskets']:,} baskets, {report['lines']:,} lines, {report['sales'] / 100:,.2f} USD"
+    table.add_row(f"full import over {driver}: {done}", "under 60 s, 1 GB", f"{seconds:.1f} s, {_megabytes(kilobytes)}")
+
+
+def _measure_use(table: Table, data_dir: Path) -> None:
+    started = time.perf_counter()
+    subprocess.run([*CRM, "check", "--data-dir", str(data_dir)], check=True, stdout=subprocess.DEVNULL)
+    table.add_row("crm check on all of it: no difference", "", f"{time.perf_counter() - started:.1f} s")
+    answers = [_first_answer(data_dir) for _ in range(STARTS)]
+    seconds = [answer[0] for answer in answers]
+    table.add_row("crm serve with all of it to the first answer", "under 3 s", _seconds(seconds))
+    table.add_row("API process after the first answer", "", _megabytes(max(answer[1] for answer in answers)))
+
+
+def _megabytes(kilobytes: int) -> str:
+    return f"{kilobytes / 1024:.0f} MB"
+
+
+def _seconds(measured: list[float]) -> str:
+    return f"{sorted(measured)[len(measured) // 2]:.2f} s (median of {len(measured)})"
+
+
+def _cold_start() -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        with EmbeddedMongo.start(Path(folder), purpose="bench"):
+            return time.perf_counter() - started
+
+
+def _schema_memory() -> int:
+    """Return kilobytes of resident memory of a process that has built the application."""
+    return int(
+        subprocess.run([sys.executable, "-c", MEMORY_OF_SCHEMA], check=True, capture_output=True, text=True).stdout
+    )
+
+
+def _full_import(data_dir: Path, driver: str) -> tuple[float, int, dict[str, int]]:
+    """Return seconds, kilobytes at the most, and the report; MongoDB's start is in the seconds."""
+    command = [*CRM, "import", "complete-journey", "--data-dir", str(data_dir), "--json"]
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "CRM_MONGO_DRIVER": driver}
+    ) as run:
+        assert run.stdout is not None
+        output = run.stdout.read()
+        _, status, usage = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0, output
+    return time.perf_counter() - started, usage.ru_maxrss, json.loads(output)
+
+
+def _first_answer(data_dir: Path) -> tuple[float, int]:
+    """Return seconds from the command to the first answer over HTTP, and the process's kilobytes then."""
+    made = subprocess.run(
+        [*CRM, "keys", "create", "--role", "STAFF", "--json", "--data-dir", str(data_dir)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    key, port = json.loads(made.stdout)["key"], _free_port()
+    started = time.perf_counter()
+    with _serving(data_dir, port) as server:
+        _ask_until_answered(port, key)
+        seconds = time.perf_counter() - started
+        status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
+    return seconds, int(status.split("VmRSS:")[1].split()[0])
+
+
+@contextmanager
+def _serving(data_dir: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield server
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
+
+def _ask_until_answered(port: int, key: str) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        QUERY,
+        {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
+    )
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                assert "data" in json.load(response)
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.01)
+    raise TimeoutError("The server did not answer.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

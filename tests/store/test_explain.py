@@ -1,0 +1,188 @@
+"""Every hot query uses an index, asked of MongoDB about the very commands that are sent."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from crm.ids import account_of
+from crm.values import Channel, CustomerSort
+from resolvers import customers as customer_lists
+from resolvers import points as point_lists
+from resolvers import purchases as purchase_lists
+from resolvers.context import Context
+from resolvers.lists import Listing, PageArguments, load_counts, load_pages
+from services.inputs import CustomerFilter
+from services.validation import parse
+from store import idempotency, keys, ledger, purchases
+from store.client import Document
+from tests.support import NOW, World
+
+ANN, BEA = "cus_00000000000000000000000000", "cus_00000000000000000000000001"
+BY_ID = {"IDHACK", "EXPRESS_IXSCAN"}
+INDEXED = {"IXSCAN", "COUNT_SCAN", *BY_ID}
+ASKED = ("find", "aggregate", "findAndModify", "update")
+PARTS = (
+    "find", "aggregate", "findAndModify", "update", "filter", "sort", "projection", "limit", "pipeline", "cursor",
+    "query", "updates", "new", "fields", "upsert",
+)  # fmt: skip
+FIRST, NEXT, LAST = PageArguments(), "next", PageArguments(last=5)
+
+Query = Callable[[World], Awaitable[Any]]
+
+
+def stages(plan: Any) -> Iterator[str]:
+    """Yield every stage of the winning plans in an answer of explain."""
+    if isinstance(plan, dict):
+        if isinstance(plan.get("stage"), str):
+            yield plan["stage"]
+        for name, inner in plan.items():
+            if name not in ("rejectedPlans", "command"):
+                yield from stages(inner)
+    elif isinstance(plan, list):
+        for inner in plan:
+            yield from stages(inner)
+
+
+async def plan_of(world: World, query: Query) -> list[str]:
+    """Run a query, have MongoDB explain what was sent, and return the stages."""
+    world.commands.sent.clear()
+    await query(world)
+    sent = [command for name, command in world.commands.sent if name in ASKED]
+    assert sent, "the query asked nothing"
+    found: list[str] = []
+    for command in sent:
+        asked = {name: value for name, value in command.items() if name in PARTS}
+        answer = await world.database.command({"explain": asked, "verbosity": "queryPlanner"})
+        found += stages(answer)
+    return found
+
+
+def page(listing: Callable[[World, PageArguments], Listing], *arguments: Any) -> Query:
+    """Return the query of one page; NEXT is the page behind a cursor of the list."""
+
+    async def ask(world: World) -> None:
+        context = Context(world.call())
+        for argument in arguments or (FIRST,):
+            asked = FIRST if argument == NEXT else argument
+            (found,) = await load_pages(context, [listing(world, asked)])
+            if argument == NEXT and (cursor := found["pageInfo"]["endCursor"]):
+                await load_pages(context, [listing(world, PageArguments(after=cursor))])
+
+    return ask
+
+
+def of_customer(channel: Channel | None) -> Callable[[World, PageArguments], Listing]:
+    return lambda world, arguments: purchase_lists.of_customer(ANN, channel, arguments)
+
+
+def transactions(world: World, arguments: PageArguments) -> Listing:
+    return point_lists.transactions_of({"customerId": ANN}, arguments)
+
+
+async def two_lists(world: World) -> None:
+    listings = [purchase_lists.of_customer(owner, None, FIRST) for owner in (ANN, BEA)]
+    await load_pages(Context(world.call()), listings)
+
+
+async def counted(world: World) -> None:
+    await load_counts(Context(world.call()), [purchase_lists.of_customer(ANN, None, FIRST)])
+
+
+async def locked(world: World) -> None:
+    await world.database.transaction(lambda tx: ledger.lock(world.database, ANN, tx=tx))
+
+
+async def handed_over(world: World) -> None:
+    await world.database.transaction(lambda tx: keys.change_owner(world.database, ["pur:till:1"], ANN, tx=tx))
+
+
+async def taken_over(world: World) -> None:
+    for token in ("a", "b"):
+        await idempotency.claim(
+            world.database, "idem:x:y", fingerprint="f", token=token, now=NOW, keep=timedelta(days=30)
+        )
+
+
+HOT: dict[str, tuple[Query, set[str]]] = {
+    "purchases, newest first": (page(of_customer(None), FIRST, NEXT, LAST), {"SORT"}),
+    "purchases through one channel": (page(of_customer(Channel.WEB), FIRST, NEXT, LAST), {"SORT"}),
+    "purchases of two customers at once": (two_lists, {"SORT"}),
+    "how many purchases": (counted, {"FETCH"}),
+    "purchases by id": (lambda world: purchases.by_ids(world.database, ["pur_1"]), {"SORT"}),
+    "what counts towards the tier": (
+        lambda world: purchases.qualifying_since(world.database, ANN, NOW),
+        {"FETCH", "SORT"},
+    ),
+    "everything that ever counted": (
+        lambda world: purchases.qualifying_since(world.database, ANN, None),
+        {"FETCH", "SORT"},
+    ),
+    "qualifying points of many": (
+        lambda world: purchases.qualifying_totals(world.database, [ANN, BEA], after=NOW, until=NOW),
+        {"FETCH"},
+    ),
+    "metrics": (lambda world: purchases.metrics(world.database, ANN), set()),
+    "live lots": (lambda world: ledger.live_lots(world.database, [ANN]), {"SORT"}),
+    "live lots of many": (lambda world: ledger.live_lots(world.database, [ANN, BEA]), {"SORT"}),
+    "transactions, newest first": (page(transactions, FIRST, NEXT, LAST), set()),  # sorts: its index has no _id
+    "accounts": (lambda world: ledger.by_ids(world.database, [account_of(ANN)]), {"SORT"}),
+    "locking an account": (locked, {"SORT"}),
+    "keys": (lambda world: keys.find(world.database, ["email:a@example.com", "pur:till:1"]), {"SORT"}),
+    "keys of what changes hands": (handed_over, {"SORT"}),
+    "an idempotency key": (taken_over, {"SORT"}),
+}
+
+
+async def seed(world: World) -> None:
+    """Put something into every list, so that a second page has a cursor to begin behind."""
+    ann = await world.customer(firstName="Ann", lastName="Archer", phone="+436641234567", tags=["vip"])
+    await world.sell(customer={"id": ann})
+    for name in ("purchases", "points_transactions", "points_lots"):
+        await world.database[name].update_many({}, {"$set": {"owner": ANN}})
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_every_hot_query_uses_its_index(world: World, name: str) -> None:
+    await seed(world)
+    query, never = HOT[name]
+    found = await plan_of(world, query)
+    assert set(found) & INDEXED, found
+    assert not set(found) & {"COLLSCAN", *never}, found
+
+
+FILTERS: dict[str, Document] = {
+    "none": {},
+    "search": {"search": "arch"},
+    "phone": {"search": "0664 123"},
+    "tier": {"tier": "tie_00000000000000000000000000"},
+    "channel": {"channel": "POS"},
+    "tags": {"tags": ["vip"]},
+    "created": {"createdAfter": "2026-01-01T00:00:00Z", "createdBefore": "2027-01-01T00:00:00Z"},
+    "last purchase": {"lastPurchaseAfter": "2026-01-01T00:00:00Z"},
+    "spent": {"totalSpentMin": "1", "totalSpentMax": "100"},
+    "all": {"search": "a", "channel": "POS", "tags": ["vip"], "totalSpentMin": "1"},
+}
+
+
+def customer_list(filter: Document, sort: CustomerSort) -> Callable[[World, PageArguments], Listing]:
+    def listing(world: World, arguments: PageArguments) -> Listing:
+        context = Context(world.call())
+        checked = parse(CustomerFilter, filter, context.call.rules) if filter else None
+        return customer_lists.list_of(context, checked, sort, arguments)
+
+    return listing
+
+
+@pytest.mark.parametrize("sort", CustomerSort)
+@pytest.mark.parametrize("name", FILTERS)
+async def test_customers_are_found_through_an_index_by_each_sort_and_filter(
+    world: World, name: str, sort: CustomerSort
+) -> None:
+    await seed(world)
+    found = await plan_of(world, page(customer_list(FILTERS[name], sort), FIRST, NEXT, LAST))
+    assert set(found) & INDEXED, found
+    assert "COLLSCAN" not in found
+    if name == "none":
+        assert "SORT" not in found
