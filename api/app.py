@@ -25,7 +25,7 @@ from services.context import Shop, utc_now
 from services.installation import derived_secret, open_shop
 from store.client import Database
 
-DEFAULT_QUERY = """# Who is who: the headers below carry a demo key. Press Ctrl-Enter to run.
+DEFAULT_QUERY = """# Paste a STAFF key into the headers below, then press Ctrl-Enter.
 query Newest {
   customers(first: 5, sort: LAST_PURCHASE_AT_DESC) {
     nodes {

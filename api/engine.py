@@ -14,6 +14,7 @@ import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -34,6 +35,7 @@ from resolvers.policy import first_forbidden
 log = structlog.get_logger()
 
 RULES = [*specified_rules, IdempotentOnMutations]
+DESCRIBING = frozenset({"__schema", "__type"})
 TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
 CACHED_LENGTH_MAX = 32_768
@@ -93,6 +95,13 @@ class Engine:
     def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that is meant, None where that is not clear."""
         return get_operation_ast(prepared.document, name) if prepared.document else None
+
+    def only_describes(self, text: str, name: str | None) -> bool:
+        """Whether an operation asks for nothing but the schema itself."""
+        operation = self.operation(self.prepare(text), name)
+        selections = operation.selection_set.selections if operation else ()
+        asked = {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
+        return len(asked) == len(selections) and bool(asked & DESCRIBING) and asked <= {*DESCRIBING, "__typename"}
 
     async def run(
         self,

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from crm.money import CURRENCIES
+
 PREFIX = "CRM_"
 SECRET_LENGTH_MIN = 32
 
@@ -73,6 +75,13 @@ class Settings(BaseModel):
             return ZoneInfo(name).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("expected an IANA time zone such as Europe/Vienna.") from None
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, code: str) -> str:
+        if code not in CURRENCIES:
+            raise ValueError("expected a currency code of ISO 4217 such as EUR.")
+        return code
 
     @field_validator("secret", "jwt_secret")
     @classmethod

@@ -25,3 +25,4 @@ class Caller:
 
 
 SYSTEM = Caller(role=Role.ADMIN, principal="system", name="system")
+NOBODY = Caller(role=Role.STOREFRONT, principal="nobody", name="nobody")

@@ -131,6 +131,22 @@ async def test_what_cannot_be_accepted_is_406(served: Served) -> None:
     assert (response.status_code, code(response)) == (406, "NOT_ACCEPTABLE")
 
 
+async def test_in_development_anybody_is_told_the_schema_and_nothing_else(served: Served) -> None:
+    told = await served.post("query I { __schema { queryType { name } } __typename }", role=None)
+    both = await served.post("{ __typename loyaltyProgram { name } }", role=None)
+    hidden = await served.post("{ ...F } fragment F on Query { loyaltyProgram { name } }", role=None)
+
+    assert told.json() == {"data": {"__schema": {"queryType": {"name": "Query"}}, "__typename": "Query"}}
+    assert (both.status_code, code(both)) == (401, "UNAUTHENTICATED")
+    assert (hidden.status_code, code(hidden)) == (401, "UNAUTHENTICATED")
+
+
+async def test_a_wrong_credential_is_not_overlooked_for_the_schema(served: Served) -> None:
+    response = await served.post("{ __typename }", role=None, Authorization="Bearer crm_admin_wrong")
+
+    assert (response.status_code, code(response)) == (401, "UNAUTHENTICATED")
+
+
 async def test_a_browser_gets_the_page_with_its_policy_and_without_a_credential(served: Served) -> None:
     async with served.client() as client:
         page = await client.get(URL, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})

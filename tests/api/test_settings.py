@@ -133,3 +133,8 @@ def test_settings_do_not_change() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_currency_that_does_not_exist_stops_the_start_with_a_sentence() -> None:
+    with pytest.raises(BadSettings, match="CRM_CURRENCY: expected a currency code of ISO 4217"):
+        Settings.from_environ({"CRM_CURRENCY": "UDS"})
