@@ -129,7 +129,9 @@ def qualifying_points(sales: Iterable[QualifyingSale], at: datetime) -> int:
 
 
 def tier_status(steps: Sequence[TierStep], *, tiers: Sequence[Tier], qualifying: int, at: datetime) -> TierStatus:
-    """Return the status at `at`, which must not be before the last sale in `steps`: all later steps are then falls.
+    """Return the status at `at`.
+
+    `until` is the next fall. A rise still to come (a till's clock may be minutes ahead) is not told before its time.
 
     Args:
         steps: a result of `tier_steps` for the same `tiers`.
@@ -144,11 +146,12 @@ def tier_status(steps: Sequence[TierStep], *, tiers: Sequence[Tier], qualifying:
     position = _position_at(steps, at)
     step = steps[position]
     rank = _rank(tiers, step.tier)
+    upcoming = steps[position + 1] if position + 1 < len(steps) else None
     following = tiers[rank + 1] if rank + 1 < len(tiers) else None
     return TierStatus(
         tier=tiers[rank],
         since=step.since,
-        until=steps[position + 1].since if position + 1 < len(steps) else None,
+        until=upcoming.since if upcoming and _rank(tiers, upcoming.tier) < rank else None,
         qualifying_points=qualifying,
         next=following,
         points_to_next=max(following.threshold - qualifying, 0) if following else None,

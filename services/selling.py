@@ -76,7 +76,9 @@ def split_over_lines(amount: int, line_numbers: Sequence[int], weights: Sequence
 
 def fingerprint(input: RecordPurchaseInput | RecordReturnInput, place: PlaceOfSale) -> str:
     """Return what tells two contents apart: everything sent but whose or of what it is, numbers by value."""
-    content: dict[str, Any] = input.model_dump(exclude={"customer", "purchase", "channel", "store_code"})
+    content: dict[str, Any] = input.model_dump(
+        exclude={"customer", "purchase", "channel", "store_code"}, exclude_defaults=True
+    )
     content |= {"channel": place.channel, "storeCode": place.store_code}
     return content_fingerprint(content)
 

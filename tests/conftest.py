@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pymongo import MongoClient
 
 from api.engine import Engine
 from schema.build import build_schema, executable
@@ -22,6 +23,9 @@ KEPT = {MIGRATIONS, PROGRAMS, INSTALLATION}
 def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data_dir: Path = tmp_path_factory.mktemp("data")
     with EmbeddedMongo.start(data_dir, purpose="the tests", cache_mb=512) as server:
+        with MongoClient[dict[str, object]](server.uri) as client:
+            # Tests stand still at an instant that may lie more than 30 days back: nothing may expire by the real clock.
+            client.admin.command({"setParameter": 1, "ttlMonitorEnabled": False})
         yield server.uri
 
 

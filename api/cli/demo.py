@@ -52,14 +52,23 @@ def demo(
 
 
 async def _prepare(shop: Shop, settings: Settings, households: int, port: int, data_dir: Path) -> None:
-    if not await has_sales(shop.database):
-        midnight = datetime.combine(utc_now().date(), datetime.min.time())
-        out.print(journey_table(await load_journey(shop, households, midnight)))
+    await _load(shop, households, data_dir / "demo.loading")
     kept = await _keys(shop, data_dir / "demo.json")
     best = await customers.best(shop.database)
     secret = development_secret(settings)
     token = development_token(best, secret=secret, now=utc_now(), lifetime=TOKEN_LIFETIME) if best and secret else None
     _print(port, kept, token)
+
+
+async def _load(shop: Shop, households: int, unfinished: Path) -> None:
+    """Load the households at the first start; at a later one what an interrupted start left out, to the same day."""
+    if not unfinished.exists() and not await has_sales(shop.database):
+        unfinished.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.write_text(utc_now().date().isoformat(), encoding="ascii")
+    if unfinished.exists():
+        day = datetime.fromisoformat(unfinished.read_text(encoding="ascii"))
+        out.print(journey_table(await load_journey(shop, households, day)))
+        unfinished.unlink()
 
 
 async def _keys(shop: Shop, path: Path) -> dict[str, str]:

@@ -226,7 +226,6 @@ def content(basket: JourneyBasket) -> dict[str, Any]:
     """Return what the fingerprint is taken of: the very content that recordPurchase is sent for this basket."""
     return {
         "external_id": {"source": SOURCE, "value": basket.basket_id},
-        "terminal_id": None,
         "occurred_at": basket.occurred_at,
         "currency_code": CURRENCY,
         "lines": [
@@ -234,7 +233,7 @@ def content(basket: JourneyBasket) -> dict[str, Any]:
                 "line_number": number,
                 "sku": product.sku,
                 "title": product.title,
-                "category": product.category,
+                **({"category": product.category} if product.category else {}),
                 "quantity": quantity,
                 "unit_price": unit_price,
                 "discount": discount,
@@ -244,7 +243,6 @@ def content(basket: JourneyBasket) -> dict[str, Any]:
         ],
         "discount_total": 0,
         "tax_total": 0,
-        "tax_included": False,
         "total": basket.total,
         "channel": Channel(CHANNEL).value,
         "storeCode": basket.store_code,

@@ -18,6 +18,7 @@ from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, decimal
 from loyalty.program import default_program
 from loyalty.tiers import QualifyingSale, step_before, tier_steps
 from loyalty.values import EarningEvent, EarningRule, Program
+from services.checking import check
 from services.customers import create_customer
 from services.imports import complete_journey
 from services.imports.complete_journey import JourneyReport, WrongCurrency, import_journey
@@ -257,6 +258,7 @@ async def test_the_counts_are_those_the_data_promises(world: World, folder: Path
     assert report.products == len(await world.all("products"))
     assert report.stores == len(await world.all("stores"))
     assert told == [(done, 4) for done in (1, 2, 3, 4)]
+    assert (await check(world.call(SYSTEM))).differences == []
 
 
 async def test_a_second_import_adds_nothing(world: World, folder: Path) -> None:
