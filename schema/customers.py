@@ -92,8 +92,7 @@ class Customer(Node):
     ) -> Connection[Purchase]:
         """Return a part of the purchase history."""
         part = purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
-        page: Connection[Purchase] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
 
     @field("What the person has said, newest first.")
     async def feedback(
@@ -101,7 +100,6 @@ class Customer(Node):
     ) -> Connection[Feedback]:
         """Return a part of the person's feedback."""
         part = feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
-        page: Connection[Feedback] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
 
     is_type_of = known_by(CUSTOMER)

@@ -118,10 +118,7 @@ class LoyaltyAccount(Node):
     ) -> Connection[PointsTransaction]:
         """Return a part of the ledger."""
         arguments = PageArguments(first, after, last, before)
-        page: Connection[PointsTransaction] = await info.context.load(
-            load_pages, points.transactions_of(self, arguments)
-        )
-        return page
+        return await info.context.load(load_pages, points.transactions_of(self, arguments))
 
     is_type_of = known_by(ACCOUNT)
 

@@ -46,7 +46,7 @@ class Mutation:
         self, info: Info, input: Annotated[CreateCustomerInput, strawberry.argument(description="The person.")]
     ) -> CustomerPayload:
         """See services/customers.py."""
-        return await customers.create_customer(info.context.call, input)  # type: ignore[return-value]
+        return await customers.create_customer(info.context.call, input)
 
     @mutation("Change a customer's profile.")
     async def update_customer(
@@ -56,14 +56,14 @@ class Mutation:
         input: Annotated[UpdateCustomerInput, strawberry.argument(description="What changes.")],
     ) -> CustomerPayload:
         """See services/customers.py."""
-        return await customers.update_customer(info.context.call, by, input)  # type: ignore[return-value]
+        return await customers.update_customer(info.context.call, by, input)
 
     @mutation("Change the own profile; creates it for a person the shop does not know yet.")
     async def update_me(
         self, info: Info, input: Annotated[UpdateMeInput, strawberry.argument(description="What changes.")]
     ) -> CustomerPayload:
         """See services/customers.py."""
-        return await customers.update_me(info.context.call, input)  # type: ignore[return-value]
+        return await customers.update_me(info.context.call, input)
 
     @mutation("Record what a person said about purposes.")
     async def set_consents(
@@ -74,35 +74,35 @@ class Mutation:
         consents: Annotated[list[ConsentInput], strawberry.argument(description="The statements.")],
     ) -> CustomerPayload:
         """See services/customers.py."""
-        return await customers.set_consents(info.context.call, customer, consents)  # type: ignore[return-value]
+        return await customers.set_consents(info.context.call, customer, consents)
 
     @mutation("Record a sale, with its points in the same transaction; sent again, it gives the first one.")
     async def record_purchase(
         self, info: Info, input: Annotated[RecordPurchaseInput, strawberry.argument(description="The sale.")]
     ) -> RecordPurchasePayload:
         """See services/purchases.py."""
-        return await purchases.record_purchase(info.context.call, input)  # type: ignore[return-value]
+        return await purchases.record_purchase(info.context.call, input)
 
     @mutation("Record a till's day: up to 500 sales, each in a transaction of its own.", batch=True)
     async def record_purchases(
         self, info: Info, inputs: Annotated[list[RecordPurchaseInput], strawberry.argument(description="The sales.")]
     ) -> RecordPurchasesPayload:
         """See services/purchases.py."""
-        return done(results=await purchases.record_purchases(info.context.call, inputs))  # type: ignore[return-value]
+        return done(results=await purchases.record_purchases(info.context.call, inputs))
 
     @mutation("Record goods that came back; before its purchase NOT_FOUND, and may be sent again.")
     async def record_return(
         self, info: Info, input: Annotated[RecordReturnInput, strawberry.argument(description="The return.")]
     ) -> RecordReturnPayload:
         """See services/returns.py."""
-        return await returns.record_return(info.context.call, input)  # type: ignore[return-value]
+        return await returns.record_return(info.context.call, input)
 
     @mutation("Record a till's returns of a day: up to 500, each in a transaction of its own.", batch=True)
     async def record_returns(
         self, info: Info, inputs: Annotated[list[RecordReturnInput], strawberry.argument(description="The returns.")]
     ) -> RecordReturnsPayload:
         """See services/returns.py."""
-        return done(results=await returns.record_returns(info.context.call, inputs))  # type: ignore[return-value]
+        return done(results=await returns.record_returns(info.context.call, inputs))
 
     @mutation("Take back everything that is left of a purchase, and mark it cancelled.")
     async def cancel_purchase(
@@ -115,7 +115,7 @@ class Mutation:
     ) -> RecordReturnPayload:
         """See services/returns.py."""
         at = parse_past_instant(occurred_at, info.context.call.now, "occurredAt")
-        return await returns.cancel_purchase(info.context.call, purchase, external_id, at, reason)  # type: ignore[return-value]
+        return await returns.cancel_purchase(info.context.call, purchase, external_id, at, reason)
 
     @mutation("Give an anonymous purchase to the customer who holds its receipt.")
     async def claim_purchase(
@@ -128,28 +128,28 @@ class Mutation:
         ] = None,
     ) -> RecordPurchasePayload:
         """See services/claims.py."""
-        return await claims.claim_purchase(info.context.call, purchase, customer, receipt_token)  # type: ignore[return-value]
+        return await claims.claim_purchase(info.context.call, purchase, customer, receipt_token)
 
     @mutation("Create or change a store by its code.")
     async def save_store(
         self, info: Info, input: Annotated[StoreInput, strawberry.argument(description="The store.")]
     ) -> StorePayload:
         """See services/products.py."""
-        return await products.save_store(info.context.call, input)  # type: ignore[return-value]
+        return await products.save_store(info.context.call, input)
 
     @mutation("Create or change up to 500 products by their SKUs.", batch=True)
     async def save_products(
         self, info: Info, inputs: Annotated[list[ProductInput], strawberry.argument(description="The products.")]
     ) -> ProductsPayload:
         """See services/products.py."""
-        return done(results=await products.save_products(info.context.call, inputs))  # type: ignore[return-value]
+        return done(results=await products.save_products(info.context.call, inputs))
 
     @mutation("Give feedback, tied to what it is about.")
     async def submit_feedback(
         self, info: Info, input: Annotated[FeedbackInput, strawberry.argument(description="The feedback.")]
     ) -> FeedbackPayload:
         """See services/feedback.py."""
-        return await feedback.submit_feedback(info.context.call, input)  # type: ignore[return-value]
+        return await feedback.submit_feedback(info.context.call, input)
 
     @mutation("Answer feedback in the shop's name; a later answer replaces the earlier one.")
     async def reply_to_feedback(
@@ -159,4 +159,4 @@ class Mutation:
         message: Annotated[str, strawberry.argument(description="The answer, up to 5,000 characters.")],
     ) -> FeedbackPayload:
         """See services/feedback.py."""
-        return await feedback.reply_to_feedback(info.context.call, id, message)  # type: ignore[return-value]
+        return await feedback.reply_to_feedback(info.context.call, id, message)

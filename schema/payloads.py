@@ -71,8 +71,7 @@ class RecordReturnPayload:
     async def purchase_return(self: Any, info: Info) -> PurchaseReturn | None:
         """Return the return out of its purchase, which is loaded once for both fields."""
         named = self.get("purchaseReturn")
-        found: PurchaseReturn | None = await purchases.returned(info.context, named) if named else None  # type: ignore[assignment]  # a document
-        return found
+        return await purchases.returned(info.context, named) if named else None
 
 
 @strawberry.type(description="A till's returns of a day, row by row.")

@@ -1,6 +1,6 @@
 """What can be asked."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -29,8 +29,7 @@ class Query:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The object's id.")]
     ) -> Node | None:
         """Return what the id names."""
-        found: Any = await nodes.node(info.context, id)
-        return found  # type: ignore[no-any-return]
+        return await nodes.node(info.context, id)
 
     @query("Objects by their ids, in their order, null for each that is missing; at most 100.")
     async def nodes(
@@ -39,22 +38,19 @@ class Query:
         """Return what the ids name."""
         if len(ids) > NODES_MAX:
             raise invalid(f"At most {NODES_MAX} objects can be asked for at once.", "ids")
-        found: Any = await nodes.all_nodes(info.context, ids)
-        return found  # type: ignore[no-any-return]
+        return await nodes.all_nodes(info.context, ids)
 
     @query("The calling customer; null where the shop does not know the person yet.")
     async def me(self, info: Info) -> Customer | None:
         """Return the caller."""
-        found: Any = await customers.me(info.context)
-        return found  # type: ignore[no-any-return]
+        return await customers.me(info.context)
 
     @query("One customer by exactly one key.")
     async def customer(
         self, info: Info, by: Annotated[CustomerKey, strawberry.argument(description="Which customer.")]
     ) -> Customer | None:
         """Return whom the key names."""
-        found: Any = await customers.by_key(info.context, by)
-        return found  # type: ignore[no-any-return]
+        return await customers.by_key(info.context, by)
 
     @query("Customers, oldest first unless sorted otherwise.")
     async def customers(
@@ -69,16 +65,14 @@ class Query:
     ) -> Connection[Customer] | None:
         """Return a part of the list."""
         part = customers.list_of(info.context, filter, sort, PageArguments(first, after, last, before))
-        page: Connection[Customer] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
 
     @query("One purchase by exactly one key.")
     async def purchase(
         self, info: Info, by: Annotated[PurchaseKey, strawberry.argument(description="Which purchase.")]
     ) -> Purchase | None:
         """Return what the key names."""
-        found: Any = await purchases.by_key(info.context, by)
-        return found  # type: ignore[no-any-return]
+        return await purchases.by_key(info.context, by)
 
     @query("Products, by SKU.")
     async def products(
@@ -94,8 +88,7 @@ class Query:
     ) -> Connection[Product] | None:
         """Return a part of the list."""
         part = purchases.products_list(search, PageArguments(first, after, last, before))
-        page: Connection[Product] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
 
     @query("Stores, by code.")
     async def stores(
@@ -103,14 +96,12 @@ class Query:
     ) -> Connection[Store] | None:
         """Return a part of the list."""
         part = purchases.stores_list(PageArguments(first, after, last, before))
-        page: Connection[Store] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
 
     @query("The loyalty programme in force now.")
     async def loyalty_program(self, info: Info) -> LoyaltyProgram:
         """Return the version in force."""
-        found: Any = await points.program_in_force(info.context)
-        return found  # type: ignore[no-any-return]
+        return await points.program_in_force(info.context)
 
     @query("Feedback, newest first.")
     async def feedback(
@@ -124,5 +115,4 @@ class Query:
     ) -> Connection[Feedback] | None:
         """Return a part of the list."""
         part = feedback.list_of(filter, PageArguments(first, after, last, before))
-        page: Connection[Feedback] = await info.context.load(load_pages, part)
-        return page
+        return await info.context.load(load_pages, part)
