@@ -1,0 +1,332 @@
+"""`crm keys` and `crm token` within this process, against the real MongoDB, named by CRM_MONGODB_URI."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from click.testing import Result
+from pymongo import MongoClient
+from pymongo.database import Database
+from typer.testing import CliRunner
+
+from api.app import make_verifier
+from api.cli.main import app
+from api.cli.runtime import Stop, kept_secret, run_in_shop
+from api.settings import Settings
+from crm.callers import SYSTEM, Caller
+from services.api_keys import caller_of
+from services.context import Shop, utc_now
+from services.customers import create_customer
+from services.inputs import CreateCustomerInput
+from services.validation import parse
+
+T = TypeVar("T")
+SECRET = "a secret of this test, long enough"
+PROVIDER = {"CRM_JWT_ISSUER": "https://id.example.com", "CRM_JWT_AUDIENCE": "shop"}
+Crm = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def environ(mongodb_uri: str, driver: str) -> dict[str, str]:
+    return {
+        "CRM_MONGODB_URI": mongodb_uri,
+        "CRM_MONGODB_DATABASE": "cli",
+        "CRM_MONGO_DRIVER": driver,
+        "CRM_SECRET": SECRET,
+    }
+
+
+@pytest.fixture(autouse=True)
+def alone(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of its own, and no settings but those a test gives: the tests' own CRM_TEST_DRIVER is none."""
+    assert environ
+    for name in [name for name in os.environ if name.startswith("CRM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def stored(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    """The command's database, and the only one it writes to."""
+    with MongoClient[dict[str, Any]](mongodb_uri) as client:
+        yield client["cli"]
+        client.drop_database("cli")
+
+
+@pytest.fixture
+def crm(environ: dict[str, str], stored: Database[dict[str, Any]]) -> Crm:
+    """The command in an empty shop; keyword arguments are variables of its environment."""
+    stored["api_keys"].delete_many({})
+
+    def run(*words: str, **more: str) -> Result:
+        return CliRunner().invoke(app, words, env={**environ, **more})
+
+    return run
+
+
+def said(result: Result) -> Any:
+    """Return the one JSON object that a command printed for another program."""
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    return json.loads(result.stdout)
+
+
+def refused(result: Result, code: int = 1) -> str:
+    """Return what a command complained of on standard error, one line of it."""
+    assert (result.exit_code, result.stdout) == (code, ""), result.output
+    assert "Traceback" not in result.stderr
+    assert code == 2 or result.stderr.count("\n") == 1
+    return result.stderr.strip()
+
+
+def in_shop(environ: dict[str, str], work: Callable[[Shop], Awaitable[T]]) -> T:
+    return asyncio.run(run_in_shop(Settings.from_environ(environ), lambda shop, _: work(shop)))
+
+
+@pytest.fixture(scope="module")
+def ann(environ: dict[str, str], stored: Database[dict[str, Any]]) -> str:
+    async def work(shop: Shop) -> str:
+        call = shop.call(SYSTEM)
+        created = await create_customer(call, parse(CreateCustomerInput, {"email": "ann@example.com"}, call.rules))
+        return str(created["customer"])
+
+    return in_shop(environ, work)
+
+
+# ---------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize("role", ["STOREFRONT", "POS", "STAFF", "ADMIN"])
+def test_a_key_is_printed_once_and_only_its_keyed_hash_is_stored(
+    crm: Crm, stored: Database[dict[str, Any]], role: str
+) -> None:
+    made = said(crm("keys", "create", "--role", role, "--json"))
+
+    assert set(made) == {"id", "key", "role"}
+    assert made["role"] == role
+    (document,) = stored["api_keys"].find()
+    pepper = hmac.new(SECRET.encode(), b"pepper", hashlib.sha256).hexdigest().encode()
+    assert document["_id"] == made["id"]
+    assert document["hash"] == hmac.new(pepper, b"api-key:" + made["key"].encode(), hashlib.sha256).hexdigest()
+    assert made["key"] not in repr(document)
+    assert made["key"].split("_")[-1] not in repr(document)
+    assert len(made["key"].split("_")[-1]) == 40, "160 random bits"
+
+
+def test_a_key_keeps_the_store_the_channel_and_the_name_it_was_made_for(
+    crm: Crm, stored: Database[dict[str, Any]]
+) -> None:
+    words = ["--role", "pos", "--store", "vienna-1", "--channel", "pos", "--name", "Till 7"]
+
+    made = said(crm("keys", "create", *words, "--json"))
+
+    (document,) = stored["api_keys"].find()
+    bound = {name: document[name] for name in ("role", "storeCode", "channel", "name", "principal", "revokedAt")}
+    assert bound == {
+        "role": "POS",
+        "storeCode": "vienna-1",
+        "channel": "POS",
+        "name": "Till 7",
+        "principal": made["id"],
+        "revokedAt": None,
+    }
+
+
+def test_without_json_a_key_is_one_sentence_however_narrow_the_terminal(crm: Crm) -> None:
+    result = crm("keys", "create", "--role", "staff", COLUMNS="30")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("STAFF key crm_staff_")
+    assert result.stdout.endswith("; it is not shown again.\n")
+    assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("role", ["CUSTOMER", "customer"])
+def test_customers_get_no_key(crm: Crm, stored: Database[dict[str, Any]], role: str) -> None:
+    sentence = refused(crm("keys", "create", "--role", role))
+
+    assert sentence == "Customers have no API key: their credential is a token of the identity provider."
+    assert stored["api_keys"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "create"],
+        ["keys", "create", "--role", "king"],
+        ["keys", "create", "--role", "pos", "--channel", "pigeon"],
+        ["keys", "revoke"],
+        ["keys", "list", "--sort"],
+        ["token"],
+        ["king"],
+    ],
+)
+def test_wrong_words_are_a_usage_error(crm: Crm, stored: Database[dict[str, Any]], words: list[str]) -> None:
+    assert "Usage: crm" in refused(crm(*words), 2) or words == ["king"]
+    assert stored["api_keys"].count_documents({}) == 0
+
+
+def test_keys_are_listed_oldest_first_without_what_they_are(crm: Crm) -> None:
+    till = said(crm("keys", "create", "--role", "pos", "--store", "vienna-1", "--name", "Till 7", "--json"))
+    desk = said(crm("keys", "create", "--role", "staff", "--json"))
+
+    result = crm("keys", "list", "--json")
+
+    first, second = said(result)["keys"]
+    assert [first["id"], second["id"]] == [till["id"], desk["id"]]
+    assert first.pop("createdAt").endswith("+00:00")
+    assert first == {
+        "id": till["id"],
+        "role": "POS",
+        "name": "Till 7",
+        "store": "vienna-1",
+        "channel": None,
+        "revokedAt": None,
+    }
+    shown = crm("keys", "list", COLUMNS="200").stdout
+    assert till["id"] in shown
+    assert "Till 7" in shown
+    for output in (result.stdout, shown):
+        assert "hash" not in output
+        assert till["key"] not in output
+
+
+def test_an_empty_list_is_one_too(crm: Crm) -> None:
+    assert said(crm("keys", "list", "--json")) == {"keys": []}
+
+
+def test_a_key_opens_the_shop_until_it_is_revoked(crm: Crm, environ: dict[str, str]) -> None:
+    made = said(crm("keys", "create", "--role", "pos", "--channel", "pos", "--json"))
+
+    async def caller(shop: Shop) -> Caller | None:
+        return await caller_of(shop, made["key"])
+
+    bearer = in_shop(environ, caller)
+    assert bearer is not None
+    assert (bearer.role, bearer.principal, bearer.channel) == ("POS", made["id"], "POS")
+
+    ended = crm("keys", "revoke", made["id"])
+
+    assert (ended.exit_code, ended.stdout) == (0, "Revoked.\n")
+    assert in_shop(environ, caller) is None
+    assert said(crm("keys", "list", "--json"))["keys"][0]["revokedAt"] is not None
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_key_that_is_not_there_or_revoked_already_is_said_to_be(crm: Crm, times: int) -> None:
+    made = said(crm("keys", "create", "--role", "staff", "--json"))
+    assert crm("keys", "revoke", made["id"]).exit_code == 0
+
+    id_ = made["id"] if times == 2 else "key_01JUNKNOWN"
+
+    assert refused(crm("keys", "revoke", id_)) == "There is no such key, or it is revoked already."
+
+
+# ---------------------------------------------------------------- token
+
+
+def test_a_token_is_believed_by_this_installation_and_speaks_for_the_customer(
+    crm: Crm, environ: dict[str, str], ann: str
+) -> None:
+    result = crm("token", "--customer", ann, "--json")
+
+    made = said(result)
+    assert set(made) == {"token"}
+    identity = asyncio.run(make_verifier(Settings.from_environ(environ), utc_now).verify(made["token"]))
+    assert (identity.subject, identity.development) == (ann, True)
+    plain = crm("token", "--customer", ann).stdout
+    assert plain.count(".") == 2
+    assert plain.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {**PROVIDER, "CRM_JWT_SECRET": "the identity provider's own secret"},
+        {**PROVIDER, "CRM_JWT_JWKS_URL": "https://id.example.com/keys"},
+        {"CRM_ENVIRONMENT": "production"},
+        {**PROVIDER, "CRM_JWT_JWKS_URL": "https://id.example.com/keys", "CRM_ENVIRONMENT": "production"},
+    ],
+    ids=["shared secret", "public keys", "production", "production with public keys"],
+)
+def test_no_token_is_made_where_none_would_be_believed(crm: Crm, ann: str, configured: dict[str, str]) -> None:
+    sentence = refused(crm("token", "--customer", ann, "--json", **configured))
+
+    assert sentence == "Development tokens are off: an identity provider is configured, or this is production."
+
+
+@pytest.mark.parametrize(
+    ("customer", "sentence"),
+    [
+        ("cus_01M7YZMHG00000000000000000", "There is no customer with this id."),
+        ("pur_01M7YZMHG00000000000000000", "Expected the id of a customer, such as cus_01J..."),
+        ("ann@example.com", "Expected the id of a customer, such as cus_01J..."),
+        ("", "Expected the id of a customer, such as cus_01J..."),
+    ],
+)
+def test_nobody_unknown_gets_a_token(crm: Crm, ann: str, customer: str, sentence: str) -> None:
+    assert ann.startswith("cus_")
+    assert refused(crm("token", "--customer", customer, "--json")) == sentence
+
+
+# ---------------------------------------------------------------- what every command stands on
+
+
+@pytest.mark.parametrize(
+    ("configured", "sentence"),
+    [
+        ({"CRM_COLOUR": "red"}, "CRM_COLOUR is no setting of this version."),
+        ({"CRM_TIME_ZONE": "Vienna"}, "CRM_TIME_ZONE: expected an IANA time zone such as Europe/Vienna."),
+        ({"CRM_SECRET": "short"}, "CRM_SECRET: expected at least 32 characters."),
+        ({"CRM_MONGODB_URI": "mongodb://127.0.0.1:99999"}, "CRM_MONGODB_URI: Port must be an integer between"),
+        ({"CRM_MONGODB_URI": "mongodb://a:b:c@localhost"}, "MongoDB does not answer: Username and password must be"),
+        (PROVIDER, "Settings: CRM_JWT_ISSUER and CRM_JWT_AUDIENCE need CRM_JWT_SECRET or CRM_JWT_JWKS_URL."),
+    ],
+)
+def test_a_setting_that_does_not_hold_is_one_sentence(crm: Crm, configured: dict[str, str], sentence: str) -> None:
+    assert refused(crm("keys", "list", **configured)).startswith(sentence)
+
+
+def test_a_shop_with_sales_in_another_currency_is_not_opened(crm: Crm, stored: Database[dict[str, Any]]) -> None:
+    assert crm("keys", "list").exit_code == 0
+    assert crm("keys", "list", CRM_CURRENCY="EUR").exit_code == 0, "no sale yet"
+    assert crm("keys", "list").exit_code == 0
+    stored.get_collection("purchases").with_options().database.command(
+        {"insert": "purchases", "documents": [{"_id": "pur_1"}], "bypassDocumentValidation": True}
+    )
+
+    sentence = refused(crm("keys", "list", CRM_CURRENCY="EUR"))
+
+    assert sentence == "CRM_CURRENCY is EUR, but this shop has recorded sales in USD."
+    stored["purchases"].delete_many({})
+
+
+def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+
+    with ThreadPoolExecutor(8) as starts:
+        secrets = set(starts.map(lambda _: kept_secret(folder), range(32)))
+
+    assert len(secrets) == 1
+    assert len(secrets.pop()) == 64
+    assert [path.name for path in folder.iterdir()] == ["secret"]
+    assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence_with_its_name_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "[red]file").touch()
+    folder = tmp_path / "[red]file" / "data"
+
+    with pytest.raises(Stop, match=r"cannot be used: Not a directory\.$"):
+        kept_secret(folder)
+
+    result = CliRunner().invoke(app, ["keys", "list", "--data-dir", str(folder)])
+    assert refused(result) == f"The data folder {folder} cannot be used: Not a directory."

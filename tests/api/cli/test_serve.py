@@ -1,0 +1,402 @@
+"""`crm serve` as it is started: real processes, a real MongoDB beside them, real signals.
+
+A process that should be gone is looked for by its pid, and mongod by its data folder, never by name alone.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from store.embedded import running_uri
+from store.mongod_binary import is_mongod_on
+
+CRM = str(Path(sys.executable).with_name("crm"))
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+END_SECONDS = 15.0  # a worker that starts while MongoDB goes waits 5 s for it
+
+RECORD = """mutation($input: RecordPurchaseInput!) { recordPurchase(input: $input) {
+  purchase { id } replayed userErrors { code message } } }"""
+RECORD_DAY = """mutation($inputs: [RecordPurchaseInput!]!) { recordPurchases(inputs: $inputs) {
+  results { purchase { id } userErrors { code message } } } }"""
+SALE = """query($id: ID!) { purchase(by: {id: $id}) { total { amount } } }"""
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+def environ(**settings: str) -> dict[str, str]:
+    """Return this environment with no CRM_* variables but the ones given."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    return {**ours, **settings}
+
+
+def crm(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [CRM, *words], env=environ(**settings), capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def said(*words: str) -> Any:
+    """Return the JSON that a command printed."""
+    done = crm(*words, "--json")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return json.loads(done.stdout)
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one sentence a command was refused with."""
+    assert done.returncode == 1, done
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.strip().endswith("."), done.stderr
+    return done.stderr.strip()
+
+
+def eventually(reached: Callable[[], Any], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (there := reached()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(there)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def mongod_pid(folder: Path) -> int:
+    """Return the pid of the mongod that last ran on a data folder."""
+    return int(json.loads((folder / "mongod.json").read_text())["mongod_pid"])
+
+
+def runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@dataclass
+class Server:
+    """One `crm serve` and what belongs to it."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health/ready", timeout=6).status_code == 200
+        return False
+
+    def await_ready(self, seconds: float = START_SECONDS) -> None:
+        assert eventually(lambda: self.process.poll() is not None or self.ready(), seconds)
+        assert self.process.poll() is None, self.process.communicate()
+
+    def ask(self, key: str, query: str, **variables: Any) -> Any:
+        """Return the data of an operation."""
+        answer = httpx.post(
+            f"{self.url}/graphql",
+            json={"query": query, "variables": variables},
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=30,
+        )
+        body = answer.json()
+        assert answer.status_code == 200, body
+        assert "errors" not in body, body
+        return body["data"]
+
+    def key(self, role: str = "admin") -> str:
+        return str(said("keys", "create", "--role", role, "--data-dir", str(self.folder))["key"])
+
+    def all_processes(self) -> list[psutil.Process]:
+        """Return everything that was started, mongod and workers included."""
+        serve = psutil.Process(self.process.pid)
+        return [serve, *serve.children(recursive=True)]
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def serving(folder: Path, *words: str, await_ready: bool = True, **settings: str) -> Iterator[Server]:
+    """A server on a data folder, killed at the end with all it started where a test has not stopped it."""
+    port = free_port()
+    command = [CRM, "serve", "--port", str(port), "--data-dir", str(folder), *words]
+    with subprocess.Popen(
+        command, env=environ(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        server = Server(process, folder, port)
+        started: list[psutil.Process] = []
+        try:
+            if await_ready:
+                server.await_ready()
+            started = server.all_processes()
+            yield server
+        finally:
+            for one in [*started, psutil.Process(process.pid)] if process.poll() is None else started:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that started from nothing, for the tests that leave it as it is."""
+    with serving(tmp_path_factory.mktemp("serve") / "data") as server:
+        yield server
+        assert server.end(signal.SIGTERM) == 0
+
+
+def sale(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "externalId": {"source": "till-7", "value": f"s-{number}"},
+        "channel": "POS",
+        "occurredAt": "2024-11-21T10:00:00+01:00",
+        "currencyCode": "USD",
+        "lines": [{"lineNumber": 1, "sku": "MUG", "title": "MUG", "quantity": "1", "unitPrice": "7.00"}],
+        "total": "7.00",
+        **fields,
+    }
+
+
+# ---------------------------------------------------------------- a server that runs
+
+
+def test_a_server_starts_from_nothing_and_answers(running: Server) -> None:
+    assert httpx.get(f"{running.url}/health/live").json() == {"status": "live"}
+    assert httpx.get(f"{running.url}/health/ready").json() == {"status": "ready"}
+
+    assert running.ask(running.key(), "{ __typename customers { totalCount } }")["__typename"] == "Query"
+    assert is_mongod_on(mongod_pid(running.folder), running.folder / "mongodb")
+    assert (running.folder / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_keys_made_listed_and_revoked_beside_it_hold_in_it(running: Server) -> None:
+    folder, query = str(running.folder), "{ customers(first: 1) { totalCount } }"
+    good = said("keys", "create", "--role", "admin", "--name", "Back office", "--data-dir", folder)
+    ended = said("keys", "create", "--role", "admin", "--data-dir", folder)
+
+    assert crm("keys", "revoke", ended["id"], "--data-dir", folder).stdout == "Revoked.\n"
+
+    assert running.ask(good["key"], query)["customers"]["totalCount"] >= 0
+    headers = {"Authorization": f"Bearer {ended['key']}"}
+    answer = httpx.post(f"{running.url}/graphql", json={"query": query}, headers=headers)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    listed = {key["id"]: key["revokedAt"] for key in said("keys", "list", "--data-dir", folder)["keys"]}
+    assert listed[good["id"]] is None
+    assert listed[ended["id"]] is not None
+
+
+def test_real_households_are_imported_beside_it_and_a_token_opens_the_page_of_one(running: Server) -> None:
+    folder = str(running.folder)
+    words = ["import", "complete-journey", "--households", "3", "--shift-to", "2026-11-21", "--data-dir", folder]
+
+    first = crm(*words, COLUMNS="120")
+    second = said(*words)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    for row in ("households", "baskets", "lines", "sales, USD", "left out: quantity 0 and no value", "refused"):
+        assert row in first.stdout
+    assert (second["households"], second["baskets"], second["products"], second["refused"]) == (0, 0, 0, [])
+    assert (second["households_known"], second["baskets_known"]) == (3, second["expected"]["baskets"])
+    checked = said("check", "--data-dir", folder)
+    assert (checked["customers"], checked["purchases"]) == (3, second["baskets_known"])
+    assert checked["differenceCount"] == 0
+    people = running.ask(running.key(), "{ customers(first: 1, sort: TOTAL_SPENT_DESC) { nodes { id } } }")
+    customer = people["customers"]["nodes"][0]["id"]
+    token = said("token", "--customer", customer, "--data-dir", folder)["token"]
+    me = running.ask(token, "{ me { id loyalty { balance { available } } purchases(first: 1) { totalCount } } }")["me"]
+    assert me["id"] == customer
+    assert me["loyalty"]["balance"]["available"] > 0
+    assert me["purchases"]["totalCount"] > 0
+
+
+def test_a_second_server_on_its_data_folder_is_refused_and_the_first_unharmed(running: Server) -> None:
+    before = mongod_pid(running.folder)
+
+    refused = crm("serve", "--port", str(free_port()), "--data-dir", str(running.folder))
+
+    in_use = f"The data folder {running.folder} is in use by `crm serve` (process {running.process.pid})."
+    assert sentence(refused) == in_use
+    assert running.ready()
+    assert mongod_pid(running.folder) == before
+    assert is_mongod_on(before, running.folder / "mongodb")
+
+
+def test_a_taken_port_is_one_sentence_and_leaves_no_mongod(running: Server, tmp_path: Path) -> None:
+    refused = crm("serve", "--port", str(running.port), "--data-dir", str(tmp_path))
+
+    assert sentence(refused).startswith(f"Port {running.port} of 127.0.0.1 cannot be used: ")
+    assert sentence(refused).endswith("Choose another with --port.")
+    assert running_uri(tmp_path) is None
+    assert json.loads((tmp_path / "mongod.json").read_text())["mongod_pid"] is None
+    assert running.ready()
+
+
+# ---------------------------------------------------------------- refused at once
+
+
+def test_what_cannot_start_says_so_in_a_sentence_and_with_the_right_exit_code(tmp_path: Path) -> None:
+    """All at once: an address where nobody answers is waited for."""
+    nobody = {"CRM_MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/?replicaSet=rs0"}
+    serve = ("serve", "--port", str(free_port()), "--data-dir", str(tmp_path))
+    began = time.monotonic()
+    with ThreadPoolExecutor(6) as starts:
+        unknown = starts.submit(crm, *serve, CRM_COLOUR="red")
+        usage = [starts.submit(crm, *serve, *wrong) for wrong in (["--workers", "0"], ["--port", "x"], ["--colour"])]
+        dead = starts.submit(crm, *serve, "--workers", "2", **nobody)
+        dead_keys = starts.submit(crm, "keys", "list", "--data-dir", str(tmp_path), **nobody)
+
+    assert sentence(unknown.result()) == "CRM_COLOUR is no setting of this version."
+    assert [done.result().returncode for done in usage] == [2, 2, 2]
+    for waited in (dead.result(), dead_keys.result()):
+        assert sentence(waited).startswith("MongoDB does not answer: ")
+        assert "Serving" not in waited.stdout
+    assert time.monotonic() - began < 20
+    assert not (tmp_path / "mongodb").exists()
+
+
+# ---------------------------------------------------------------- told to stop
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_lets_a_request_in_flight_be_answered_and_leaves_nothing_running(tmp_path: Path, workers: str) -> None:
+    with serving(tmp_path / "data", "--workers", workers) as server, ThreadPoolExecutor(1) as till:
+        key, everything = server.key("pos"), server.all_processes()
+        uri = running_uri(server.folder)
+        assert uri is not None
+        assert len(everything) >= 2 + (int(workers) if workers != "1" else 0)
+
+        answer = till.submit(server.ask, key, RECORD_DAY, inputs=[sale(number) for number in range(400)])
+        with MongoClient[dict[str, Any]](uri) as client:
+            assert eventually(lambda: client["crm"]["purchases"].count_documents({}), END_SECONDS)
+            assert not answer.done(), "it is in flight when the signal comes"
+        code = server.end(signal.SIGTERM)
+
+        results = answer.result()["recordPurchases"]["results"]
+        assert [result["userErrors"] for result in results] == [[]] * 400
+        assert code == 0
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == ""
+        assert eventually(lambda: not any(map(runs, everything)), END_SECONDS)
+        assert running_uri(server.folder) is None
+
+
+def test_ctrl_c_stops_both_as_well(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        everything = server.all_processes()
+
+        assert server.end(signal.SIGINT) == 0
+
+        assert eventually(lambda: not any(map(runs, everything)), END_SECONDS)
+
+
+def test_sigterm_stops_a_server_over_a_mongodb_of_the_shops_own(mongodb_uri: str, tmp_path: Path) -> None:
+    own = {"CRM_MONGODB_URI": mongodb_uri, "CRM_MONGODB_DATABASE": "serve", "CRM_SECRET": "s" * 32}
+    with serving(tmp_path / "data", **own) as server, MongoClient[dict[str, Any]](mongodb_uri) as client:
+        assert server.end(signal.SIGTERM) == 0
+
+        assert client["serve"]["installation"].count_documents({}) == 1
+        client.drop_database("serve")
+    assert not (tmp_path / "data").exists()
+
+
+# ---------------------------------------------------------------- killed
+
+
+def test_a_killed_mongod_is_started_again_and_then_a_killed_server_leaves_none(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with serving(folder) as server:
+        key, first = server.key(), mongod_pid(folder)
+        acknowledged = server.ask(key, RECORD, input=sale(1))["recordPurchase"]
+        assert acknowledged["userErrors"] == []
+        stored = {"id": acknowledged["purchase"]["id"]}
+
+        os.kill(first, signal.SIGKILL)
+
+        assert eventually(lambda: running_uri(folder) is not None and mongod_pid(folder) != first, END_SECONDS)
+        server.await_ready(END_SECONDS)
+        assert server.ask(key, SALE, **stored) == {"purchase": {"total": {"amount": "7.00"}}}
+        again = server.ask(key, RECORD, input=sale(1))["recordPurchase"]
+        assert (again["purchase"], again["replayed"]) == (acknowledged["purchase"], True)
+        second = mongod_pid(folder)
+        everything = server.all_processes()
+
+        os.kill(server.process.pid, signal.SIGKILL)
+
+        assert eventually(lambda: not is_mongod_on(second, folder / "mongodb"), END_SECONDS)
+        assert eventually(lambda: not any(map(runs, everything)), END_SECONDS)
+    with serving(folder) as server:
+        assert server.ask(key, SALE, **stored) == {"purchase": {"total": {"amount": "7.00"}}}
+        assert server.end(signal.SIGTERM) == 0
+
+
+def test_a_killed_server_takes_its_workers_and_its_mongod_with_it(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--workers", "2") as server:
+        everything = server.all_processes()
+        assert len(everything) >= 4
+
+        os.kill(server.process.pid, signal.SIGKILL)
+
+        assert eventually(lambda: not any(map(runs, everything)), END_SECONDS)
+
+
+def test_a_server_killed_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with serving(folder, await_ready=False) as server:
+        assert eventually((folder / "mongod.log").exists, START_SECONDS)
+        everything = server.all_processes()
+
+        os.kill(server.process.pid, signal.SIGKILL)
+
+        assert eventually(lambda: not any(map(runs, everything)), END_SECONDS)
+    with serving(folder) as server:
+        assert server.end(signal.SIGTERM) == 0
+
+
+def test_an_import_that_is_interrupted_leaves_no_mongod_and_the_next_one_completes_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    words = ["import", "complete-journey", "--households", "40", "--data-dir", str(folder), "--json"]
+    with subprocess.Popen([CRM, *words], env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert eventually(lambda: running_uri(folder), START_SECONDS)
+            with MongoClient[dict[str, Any]](running_uri(folder)) as client:
+                assert eventually(lambda: client["crm"]["customers"].count_documents({}), START_SECONDS)
+            mongod = mongod_pid(folder)
+            process.send_signal(signal.SIGINT)
+            output, complaint = process.communicate(timeout=STOP_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode != 0
+    assert output == b""
+    assert b"Traceback" not in complaint
+    assert eventually(lambda: not is_mongod_on(mongod, folder / "mongodb"), END_SECONDS)
+
+    completed = said(*words[:-1])
+
+    expected = completed["expected"]
+    assert 0 < completed["households_known"] < 40
+    assert completed["households"] + completed["households_known"] == expected["households"] == 40
+    assert completed["baskets"] + completed["baskets_known"] == expected["baskets"]
+    assert completed["refused"] == []
