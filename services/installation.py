@@ -18,8 +18,10 @@ async def open_shop(shop: Shop) -> None:
     """Migrate, give a new installation its programme, and hold its currency.
 
     Raises:
-        CannotOpen: the shop has sales in another currency.
+        CannotOpen: the MongoDB has no transactions, or the shop has sales in another currency.
     """
+    if not await installation.has_transactions(shop.database):
+        raise CannotOpen("This MongoDB is a single server; transactions need a replica set, if only of one member.")
     await migrate(shop.database)
     call = shop.call(SYSTEM)
     await programs.insert_first(shop.database, default_program(call.new_id))

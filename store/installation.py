@@ -20,3 +20,9 @@ async def set_currency(database: Database, code: str) -> None:
 async def has_sales(database: Database) -> bool:
     """Whether anything was ever recorded in that currency."""
     return await database[PURCHASES].find_one({}, projection=["_id"]) is not None
+
+
+async def has_transactions(database: Database) -> bool:
+    """Whether this MongoDB is a replica set or sharded: a single server has neither transactions nor change streams."""
+    hello = await database.command({"hello": 1})
+    return "setName" in hello or hello.get("msg") == "isdbgrid"

@@ -1,9 +1,12 @@
 """Versions of the loyalty programme: one document each, written once."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
+
+from pymongo.errors import DuplicateKeyError
 
 from crm.numbers import decimal, scaled
 from loyalty.values import (
@@ -41,7 +44,7 @@ def document(program: Program) -> Document:
     """Return a version as stored and as clients see it."""
     stored = _stored(asdict(program))
     stored["programId"] = stored.pop("id")
-    return {"_id": f"{program.id}.{program.version}", **stored}
+    return {"_id": program.version, **stored}
 
 
 def _stored(value: Any) -> Any:
@@ -124,6 +127,7 @@ async def versions(database: Database) -> tuple[Program, ...]:
 
 
 async def insert_first(database: Database, program: Program) -> None:
-    """Store the programme of a new installation unless there is one."""
+    """Store the programme of a new installation unless there is one; the version's number is its key."""
     if await database[PROGRAMS].find_one({}, projection=["_id"]) is None:
-        await database[PROGRAMS].insert_one(document(program))
+        with suppress(DuplicateKeyError):  # another process was first
+            await database[PROGRAMS].insert_one(document(program))

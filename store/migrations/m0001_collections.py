@@ -118,7 +118,6 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sku", ASCENDING), ("_id", ASCENDING)], name="sku"),
         IndexModel([("search", ASCENDING)], name="search"),
     ],
-    "loyalty_programs": [IndexModel([("programId", ASCENDING), ("version", ASCENDING)], name="version", unique=True)],
     "api_keys": [IndexModel([("hash", ASCENDING)], name="hash", unique=True)],
     "outbox": [
         IndexModel(

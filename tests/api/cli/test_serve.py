@@ -36,8 +36,6 @@ RECORD_DAY = """mutation($inputs: [RecordPurchaseInput!]!) { recordPurchases(inp
   results { purchase { id } userErrors { code message } } } }"""
 SALE = """query($id: ID!) { purchase(by: {id: $id}) { total { amount } } }"""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-
 
 def environ(**settings: str) -> dict[str, str]:
     """Return this environment with no CRM_* variables but the ones given."""
@@ -181,6 +179,26 @@ def sale(number: int, **fields: Any) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- a server that runs
+
+
+def test_one_sale_sent_over_fifty_connections_to_two_workers_is_recorded_once_with_its_points_once(
+    tmp_path: Path,
+) -> None:
+    points = "query($by: CustomerKey!) { customer(by: $by) { metrics { purchaseCount } loyalty { balance { lifetimeEarned } } } }"
+    create = "mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { customer { id } } }"
+    with serving(tmp_path / "data", "--workers", "2") as server, ThreadPoolExecutor(50) as tills:
+        key, ann = server.key(), {"email": "ann@example.com"}
+        server.ask(key, create, input=ann)
+
+        # httpx.post opens a connection of its own each time.
+        sent = [tills.submit(server.ask, key, RECORD, input=sale(1, customer=ann)) for _ in range(50)]
+        payloads = [one.result()["recordPurchase"] for one in sent]
+
+        assert [payload["userErrors"] for payload in payloads] == [[]] * 50
+        assert len({payload["purchase"]["id"] for payload in payloads}) == 1
+        assert [payload["replayed"] for payload in payloads].count(False) == 1
+        found = server.ask(key, points, by=ann)["customer"]
+        assert found == {"metrics": {"purchaseCount": 1}, "loyalty": {"balance": {"lifetimeEarned": 7}}}
 
 
 def test_a_server_starts_from_nothing_and_answers(running: Server) -> None:
