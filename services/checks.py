@@ -15,8 +15,8 @@ from loyalty.program import program_at
 from loyalty.tiers import QualifyingSale, tier_steps
 from loyalty.values import Program, ReturnPolicy, SourceKind, TransactionType
 from services.context import Call
-from services.returns import kept_shares
 from services.standing import qualifying_document
+from services.stored_sale import kept_shares
 from store.client import Document
 from store.customers import NO_PURCHASES
 from store.ledger import account_value, lot_value, steps_document

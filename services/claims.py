@@ -5,20 +5,17 @@ from datetime import timedelta
 
 from crm.refusals import conflict, invalid, not_found
 from crm.values import PurchaseStatus, Role, Topic
-from loyalty.earning import earn_rates, points_for
-from loyalty.program import tier_of
 from loyalty.tiers import step_at
 from services.context import Call
 from services.inputs import CustomerKey, PurchaseKey
 from services.lookup import customer, named_purchase, purchase_key, unknown_purchase
 from services.outcomes import Outcome, finish, try_again
-from services.purchases import TRIES, key_documents, post, post_points, receipt_token, recorded, sold
-from services.returns import kept_shares
+from services.purchases import TRIES, post, receipt_token, recorded
 from services.standing import lock
+from services.stored_sale import earn, key_documents
 from store import customers, keys, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
-from store.programs import rate_text
 
 CLAIM_AGE_MAX = timedelta(days=90)
 
@@ -68,9 +65,7 @@ async def _claim(call: Call, id_: str, buyer: str, tx: Tx) -> Outcome | None:
     if purchase is None:
         return None
     program = standing.program_at(purchase["occurredAt"])
-    rates = earn_rates(program, tier_of(program, step_at(standing.steps, call.now).tier), sold(purchase))
-    points = points_for(kept_shares(purchase), rates, call.shop.currency_digits)
-    changes = post_points(call, standing, purchase, points, [rate_text(rate) for rate in rates])
+    changes = earn(call, standing.ledger, program, step_at(standing.steps, call.now).tier, purchase)
     changes |= {"owner": buyer, "customerId": buyer}
     await purchases.update(call.database, id_, id_, changes, tx=tx)
     await keys.change_owner(call.database, _names(purchase), buyer, tx=tx)
@@ -78,7 +73,11 @@ async def _claim(call: Call, id_: str, buyer: str, tx: Tx) -> Outcome | None:
     facts = await post(call, standing, purchase, purchase["total"] - purchase["returnedTotal"], tx=tx)
     if purchase["status"] == PurchaseStatus.CANCELLED.value:
         await customers.set_metrics(call.database, buyer, await purchases.metrics(call.database, buyer, tx=tx), tx=tx)
-    fact: Fact = (Topic.PURCHASE, id_, {"change": "CLAIMED", "customerId": buyer, "pointsEarned": points})
+    fact: Fact = (
+        Topic.PURCHASE,
+        id_,
+        {"change": "CLAIMED", "customerId": buyer, "pointsEarned": purchase["pointsEarned"]},
+    )
     return await finish(call, recorded(call, purchase), [fact, *facts], owner=buyer, tx=tx)
 
 

@@ -7,25 +7,20 @@ from dataclasses import dataclass
 
 from pymongo.errors import DuplicateKeyError
 
-from crm.ids import PURCHASE, product_id, store_id
+from crm.ids import PURCHASE, product_id
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid, not_found
-from crm.values import PurchaseStatus, Topic
-from loyalty.earning import Sale, SoldLine, earn_rates, points_for
-from loyalty.ledger import Source
-from loyalty.program import expires_at, tier_of
 from loyalty.tiers import step_before
-from loyalty.values import SourceKind
 from services.context import Call
 from services.inputs import RecordPurchaseInput
 from services.lookup import customer_key, named_customer
 from services.outcomes import RECEIPT, Outcome, done, finish, refused, row_by_row, try_again
 from services.products import NewThings, new_things
-from services.selling import PlaceOfSale, fingerprint, line_totals, place_of, split_over_lines
+from services.selling import PlaceOfSale, fingerprint, line_totals, place_of
 from services.standing import Standing, lock, reconsider_tier, write
+from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
-from store.programs import rate_text
 
 TRIES = 3
 
@@ -38,11 +33,6 @@ class Checked:
     place: PlaceOfSale
     totals: Sequence[int]
     fingerprint: str
-
-    @property
-    def base(self) -> int:
-        """What earns points, in minor units."""
-        return self.input.total - self.input.tax_total
 
 
 def check(call: Call, input: RecordPurchaseInput) -> Checked:
@@ -136,13 +126,15 @@ async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
 
 
 async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
-    purchase = purchase_document(call, sale, call.new_id(PURCHASE), buyer, things)
+    purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
     if buyer:
         standing = await lock(call, buyer, tx=tx)
         if standing is None:
             raise not_found("No such customer.", "customer")
-        purchase |= earn(call, standing, sale, purchase)
+        at = purchase["occurredAt"]
+        tier = step_before(standing.steps, at).tier
+        purchase |= earn(call, standing.ledger, standing.program_at(at), tier, purchase)
         await purchases.insert(call.database, purchase, tx=tx)
         facts = await post(call, standing, purchase, sale.input.total, tx=tx)
     else:
@@ -170,76 +162,26 @@ async def post(call: Call, standing: Standing, purchase: Document, total: int, *
     return [*points, *tier]
 
 
-def earn(call: Call, standing: Standing, sale: Checked, purchase: Document) -> Document:
-    """Post what a sale earns to the working copy, at the tier just before it; return the purchase's fields of it."""
-    occurred_at = purchase["occurredAt"]
-    program = standing.program_at(occurred_at)
-    tier = tier_of(program, step_before(standing.steps, occurred_at).tier)
-    rates = earn_rates(program, tier, sold(purchase))
-    numbers = [line.line_number for line in sale.input.lines]
-    shares = [sale.base] if len(rates) == 1 else split_over_lines(sale.base, numbers, sale.totals)
-    points = points_for(shares, rates, call.shop.currency_digits)
-    return post_points(call, standing, purchase, points, [rate_text(rate) for rate in rates])
-
-
-def post_points(call: Call, standing: Standing, purchase: Document, points: int, rates: list[str]) -> Document:
-    """Post points of a purchase to the working copy and return the purchase's fields of it."""
-    program = standing.program_at(purchase["occurredAt"])
-    external = purchase["externalId"]
-    lot = standing.ledger.earn(
-        points,
-        occurred_at=purchase["occurredAt"],
-        expires_at=expires_at(program.expiry, purchase["occurredAt"], call.shop.time_zone),
-        source=Source(
-            kind=SourceKind.PURCHASE,
-            node_id=purchase["_id"],
-            external_id=(external["source"], external["value"]),
-        ),
+def _purchase(call: Call, sale: Checked, buyer: str | None, things: NewThings) -> Document:
+    sent, place = sale.input, sale.place
+    assert place.channel is not None, "checked"
+    return new_purchase(
+        id_=call.new_id(PURCHASE),
+        buyer=buyer,
+        customer_key=digest(call, customer_key(sent.customer)) if sent.customer else None,
+        external_id=sent.external_id.pair,
+        fingerprint=sale.fingerprint,
+        channel=place.channel,
+        store_code=place.store_code,
+        terminal_id=sent.terminal_id,
+        occurred_at=sent.occurred_at,
+        recorded_at=call.now,
+        lines=[_line(sale, index, things) for index in range(len(sent.lines))],
+        discount_total=sent.discount_total + sum(line.discount for line in sent.lines),
+        tax_total=sent.tax_total,
+        tax_included=sent.tax_included,
+        total=sent.total,
     )
-    return {"pointsEarned": points, "qualifying": points, "earnRates": rates, "lotIds": [lot.id] if lot else []}
-
-
-def sold(purchase: Document) -> Sale:
-    """Return what the earning rules ask of a purchase."""
-    return Sale(
-        occurred_at=purchase["occurredAt"],
-        channel=purchase["channel"],
-        store_code=purchase.get("storeCode"),
-        lines=[SoldLine(sku=line["sku"], category=line.get("category")) for line in purchase["lines"]],
-    )
-
-
-def purchase_document(call: Call, sale: Checked, id_: str, buyer: str | None, things: NewThings) -> Document:
-    """Return a purchase as stored, before it has earned anything."""
-    sent, place, store_code = sale.input, sale.place, sale.place.store_code
-    return {
-        "_id": id_,
-        "owner": buyer or id_,
-        "customerId": buyer,
-        "customerKey": digest(call, customer_key(sent.customer)) if sent.customer else None,
-        "externalId": {"source": sent.external_id.source, "value": sent.external_id.value},
-        "fingerprint": sale.fingerprint,
-        "channel": place.channel.value if place.channel else None,
-        "storeCode": store_code,
-        "storeId": store_id(store_code) if store_code else None,
-        "terminalId": sent.terminal_id,
-        "occurredAt": sent.occurred_at,
-        "recordedAt": call.now,
-        "status": PurchaseStatus.COMPLETED.value,
-        "lines": [_line(sale, index, things) for index in range(len(sent.lines))],
-        "discountTotal": sent.discount_total + sum(line.discount for line in sent.lines),
-        "taxTotal": sent.tax_total,
-        "taxIncluded": sent.tax_included,
-        "total": sent.total,
-        "returns": [],
-        "returnedTotal": 0,
-        "pointsEarned": 0,
-        "pointsTakenBack": 0,
-        "pointsSpent": 0,
-        "qualifying": 0,
-        "earnRates": [],
-        "lotIds": [],
-    }
 
 
 def _line(sale: Checked, index: int, things: NewThings) -> Document:
@@ -256,22 +198,6 @@ def _line(sale: Checked, index: int, things: NewThings) -> Document:
     }
     category = line.category or product.get("category")
     return {**document, "category": category} if category else document
-
-
-def key_documents(purchase: Document) -> list[Document]:
-    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner."""
-    external = purchase["externalId"]
-    names = (keys.purchase((external["source"], external["value"])), keys.of_id(purchase["_id"]))
-    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"]} for name in names]
-
-
-def purchase_fact(purchase: Document) -> Fact:
-    """Return the fact of a recorded sale."""
-    values = {
-        name: purchase[name]
-        for name in ("customerId", "externalId", "channel", "storeCode", "occurredAt", "pointsEarned")
-    }
-    return (Topic.PURCHASE, purchase["_id"], {**values, "change": "RECORDED", "total": purchase["total"]})
 
 
 async def record_purchases(call: Call, rows: Sequence[RecordPurchaseInput | Refusals]) -> list[Outcome]:

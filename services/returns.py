@@ -10,7 +10,7 @@ from crm.ids import RETURN
 from crm.numbers import extended, round_half_up
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid
 from crm.values import PurchaseStatus, Topic
-from loyalty.earning import kept_share, points_taken_back
+from loyalty.earning import points_taken_back
 from loyalty.ledger import Source
 from loyalty.values import SourceKind
 from services.context import Call
@@ -19,6 +19,7 @@ from services.lookup import named_purchase, purchase_key
 from services.outcomes import Outcome, done, finish, refused, row_by_row, try_again
 from services.selling import content_fingerprint, fingerprint, place_of, split_over_lines
 from services.standing import Standing, lock, reconsider_tier, write
+from services.stored_sale import kept_shares
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
@@ -288,17 +289,3 @@ def _fact(purchase: Document, back: Document) -> Fact:
         purchase["_id"],
         {**values, "returnId": back["id"], "customerId": purchase["customerId"], "cancelled": cancelled},
     )
-
-
-def shares_of(purchase: Document) -> list[int]:
-    """Return each line's share of the base that earns points."""
-    lines, base = purchase["lines"], purchase["total"] - purchase["taxTotal"]
-    return split_over_lines(base, [line["lineNumber"] for line in lines], [line["total"] for line in lines])
-
-
-def kept_shares(purchase: Document) -> list[int]:
-    """Return what is kept of each line's share of the base after the returns so far."""
-    return [
-        kept_share(share, returned=line.get("returnedQuantity", 0), quantity=line["quantity"])
-        for share, line in zip(shares_of(purchase), purchase["lines"], strict=True)
-    ]

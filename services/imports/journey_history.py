@@ -9,25 +9,24 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from crm.ids import CUSTOMER, PURCHASE, store_id
-from crm.values import Channel, ConsentPurpose, ConsentState, PurchaseStatus, Topic
-from loyalty.earning import Sale, SoldLine, earn_rates, points_for
-from loyalty.ledger import Account, Ledger, Source
-from loyalty.program import expires_at, program_at, tier_of
+from crm.ids import CUSTOMER, PURCHASE
+from crm.values import Channel, ConsentPurpose, ConsentState, Topic
+from loyalty.ledger import Account, Ledger
+from loyalty.program import program_at, tier_of
 from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_steps
-from loyalty.values import Program, SourceKind
+from loyalty.values import Program
 from services.context import Call
 from services.customers import key_documents as customer_keys
 from services.customers import new_customer
 from services.imports.journey_reader import CHANNEL, CURRENCY, SOURCE, JourneyBasket
-from services.purchases import digest, key_documents, purchase_fact
+from services.purchases import digest
 from services.selling import content_fingerprint
 from services.standing import entry_facts, qualifying_document, tier_facts
+from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
 from store import keys, ledger, outbox
 from store.client import Document
 from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, OUTBOX, PURCHASES, TRANSACTIONS
 from store.outbox import Fact
-from store.programs import rate_text
 
 CONSENT_SOURCE = "complete-journey-import"
 
@@ -95,10 +94,10 @@ def history(
         OUTBOX: customer_events(call, person),
     }
     for basket in baskets:
-        purchase = purchase_of(call, basket, owner, key)
+        purchase = _purchase(call, basket, owner, key)
         program = program_at(programs, basket.occurred_at)
         posted = len(working_copy.entries)
-        purchase |= _earn(call, working_copy, program, tiers, purchase)
+        purchase |= earn(call, working_copy, program, tiers.before(basket.occurred_at), purchase)
         tiers.count(QualifyingSale(at=basket.occurred_at, points=purchase["qualifying"]))
         facts: list[Fact] = [purchase_fact(purchase), *entry_facts(owner, working_copy.entries[posted:])]
         documents[PURCHASES].append(purchase)
@@ -145,63 +144,24 @@ def _events(call: Call, facts: Sequence[Fact], owner: str) -> list[Document]:
     return outbox.events(facts, at=call.now, owner=owner, principal=call.caller.principal, new_id=call.new_id)
 
 
-def _earn(call: Call, working_copy: Ledger, program: Program, tiers: Tiers, purchase: Document) -> Document:
-    sale = Sale(
-        occurred_at=purchase["occurredAt"],
-        channel=purchase["channel"],
-        store_code=purchase["storeCode"],
-        lines=[SoldLine(sku=line["sku"], category=line.get("category")) for line in purchase["lines"]],
+def _purchase(call: Call, basket: JourneyBasket, owner: str, customer_key: str) -> Document:
+    return new_purchase(
+        id_=call.new_id(PURCHASE),
+        buyer=owner,
+        customer_key=customer_key,
+        external_id=(SOURCE, basket.basket_id),
+        fingerprint=content_fingerprint(content(basket)),
+        channel=Channel(CHANNEL),
+        store_code=basket.store_code,
+        terminal_id=None,
+        occurred_at=basket.occurred_at,
+        recorded_at=call.now,
+        lines=_lines(basket),
+        discount_total=sum(line.discount for line in basket.lines),
+        tax_total=0,
+        tax_included=False,
+        total=basket.total,
     )
-    rates = earn_rates(program, tier_of(program, tiers.before(sale.occurred_at)), sale)
-    shares = [purchase["total"]] if len(rates) == 1 else [line["total"] for line in purchase["lines"]]
-    points = points_for(shares, rates, call.shop.currency_digits)
-    external = purchase["externalId"]
-    lot = working_copy.earn(
-        points,
-        occurred_at=sale.occurred_at,
-        expires_at=expires_at(program.expiry, sale.occurred_at, call.shop.time_zone),
-        source=Source(
-            kind=SourceKind.PURCHASE, node_id=purchase["_id"], external_id=(external["source"], external["value"])
-        ),
-    )
-    return {
-        "pointsEarned": points,
-        "qualifying": points,
-        "earnRates": [rate_text(rate) for rate in rates],
-        "lotIds": [lot.id] if lot else [],
-    }
-
-
-def purchase_of(call: Call, basket: JourneyBasket, owner: str, customer_key: str) -> Document:
-    """Return a basket as stored, before it has earned anything."""
-    return {
-        "_id": call.new_id(PURCHASE),
-        "owner": owner,
-        "customerId": owner,
-        "customerKey": customer_key,
-        "externalId": {"source": SOURCE, "value": basket.basket_id},
-        "fingerprint": content_fingerprint(content(basket)),
-        "channel": CHANNEL,
-        "storeCode": basket.store_code,
-        "storeId": store_id(basket.store_code),
-        "terminalId": None,
-        "occurredAt": basket.occurred_at,
-        "recordedAt": call.now,
-        "status": PurchaseStatus.COMPLETED.value,
-        "lines": _lines(basket),
-        "discountTotal": sum(line.discount for line in basket.lines),
-        "taxTotal": 0,
-        "taxIncluded": False,
-        "total": basket.total,
-        "returns": [],
-        "returnedTotal": 0,
-        "pointsEarned": 0,
-        "pointsTakenBack": 0,
-        "pointsSpent": 0,
-        "qualifying": 0,
-        "earnRates": [],
-        "lotIds": [],
-    }
 
 
 def _lines(basket: JourneyBasket) -> list[Document]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from crm.numbers import QUANTITY_DIGITS, decimal
 from loyalty.earning import points_for, points_taken_back
-from services.returns import kept_shares, money_back, shares_of
+from services.returns import money_back
+from services.stored_sale import kept_shares, shares_of
 from store.client import Document
 from tests.services.helpers import cancel, codes, ledger_of, line
 from tests.support import World, whole

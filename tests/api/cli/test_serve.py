@@ -184,7 +184,8 @@ def sale(number: int, **fields: Any) -> dict[str, Any]:
 def test_one_sale_sent_over_fifty_connections_to_two_workers_is_recorded_once_with_its_points_once(
     tmp_path: Path,
 ) -> None:
-    points = "query($by: CustomerKey!) { customer(by: $by) { metrics { purchaseCount } loyalty { balance { lifetimeEarned } } } }"
+    points = """query($by: CustomerKey!) { customer(by: $by) {
+      metrics { purchaseCount } loyalty { balance { lifetimeEarned } } } }"""
     create = "mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { customer { id } } }"
     with serving(tmp_path / "data", "--workers", "2") as server, ThreadPoolExecutor(50) as tills:
         key, ann = server.key(), {"email": "ann@example.com"}
