@@ -26,7 +26,7 @@ from services.checks import (
 )
 from services.context import Call
 from services.customers import key_documents as keys_of_customer
-from services.purchases import key_documents as keys_of_purchase
+from services.stored_sale import key_documents as keys_of_purchase
 from store import checking, keys
 from store.checking import Window
 from store.client import Document, Tx
