@@ -35,7 +35,7 @@ imports:
 
 tests:
 	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest
-	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest --ignore tests/api/cli --ignore tests/store/test_embedded.py --ignore tests/services/imports --ignore tests/loyalty --ignore tests/crm
+	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest --ignore tests/api/cli --ignore tests/store/test_embedded.py --ignore tests/loyalty --ignore tests/crm
 
 schema: setup  ## write the committed schema file anew
 	$(BIN)/crm schema > schema/schema.graphql

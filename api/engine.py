@@ -28,6 +28,7 @@ from graphql import (
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from api.operation import IdempotentOnMutations, fields_of
+from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
 from crm.refusals import Refusal, Refusals
 from resolvers.context import Context
 from resolvers.policy import first_forbidden
@@ -131,7 +132,21 @@ class Engine:
         forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
+        too_much = self._too_much(prepared.document, operation, variables)
+        if too_much:
+            return refused("GRAPHQL_VALIDATION_FAILED", too_much)
         return self._answer(await self._execute(prepared.document, context, variables, name))
+
+    def _too_much(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
+    ) -> str | None:
+        """Return what of an operation is too much, in a sentence; None where nothing is."""
+        size = Size(self._schema, document, variables)
+        if size.mutations(operation) > MUTATIONS_MAX:
+            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
+        if size.objects(operation) > OBJECTS_MAX:
+            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
+        return None
 
     async def _execute(
         self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None

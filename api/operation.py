@@ -33,7 +33,7 @@ class IdempotentOnMutations(ValidationRule):
 
 
 def fields_of(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """Return every field an operation asks for as Type.field, each once; fragments are walked once a type."""
+    """Return every field an operation asks for as Type.field, each once; fragments are walked once."""
     fragments = {
         definition.name.value: definition
         for definition in document.definitions

@@ -9,10 +9,9 @@ from crm.values import Channel, Role
 class Caller:
     """One authenticated caller.
 
-    `principal` names the caller in the ledger, the outbox and idempotency keys: it holds no personal data and stays
-    the same when an API key is rotated. `name` is what people see of the caller, such as an API key's name.
-    `customer_id` is set for a CUSTOMER the shop knows; `identity` is the external id such a customer is created with
-    when it does not yet.
+    `principal` names the caller in the ledger, the outbox and idempotency keys: it holds no personal data. `name` is
+    what people see of the caller, such as an API key's name. `customer_id` is set for a CUSTOMER the shop knows;
+    `identity` is the external id such a customer is created with when it does not yet.
     """
 
     role: Role

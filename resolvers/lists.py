@@ -6,7 +6,7 @@ A cursor carries the fingerprint of its list (whose it is, its filter and its or
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -36,13 +36,13 @@ class PageArguments:
     before: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """One list of a collection. Two are never the same key, because nothing asks twice for one page."""
+    """A part of one list. `mark` stands for collection, filter and order: the same part is fetched once a request."""
 
-    collection: str
-    filter: Filter
-    order: Order
+    collection: str = field(compare=False)
+    filter: Filter = field(compare=False)
+    order: Order = field(compare=False)
     window: Window
     mark: str
 
@@ -65,7 +65,7 @@ def listing(
 
 def _mark(collection: str, filter: Filter, order: Order) -> str:
     parts = orjson.dumps([collection, filter, order.field, order.descending], option=orjson.OPT_SORT_KEYS, default=repr)
-    return hashlib.sha256(parts).hexdigest()[:12]
+    return hashlib.sha256(parts).hexdigest()[:32]
 
 
 def _window(arguments: PageArguments, mark: str) -> Window:

@@ -6,6 +6,7 @@ Pure functions over the documents of one owner. `what` is the path of what diffe
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from crm.values import PurchaseStatus
@@ -20,7 +21,6 @@ from services.stored_sale import kept_shares
 from store.client import Document
 from store.customers import NO_PURCHASES
 from store.ledger import account_value, lot_value, steps_document
-from store.programs import rate_value
 
 Checks = Iterable[tuple[str, object, object]]
 """What, as stored, as computed."""
@@ -250,7 +250,7 @@ def points_differences(
         ("lotIds", purchase["lotIds"], [*(lot for lot in purchase["lotIds"] if lot in lots), *missing]),
     ]
     if returns and purchase["earnRates"]:
-        rates = [rate_value(rate) for rate in purchase["earnRates"]]
+        rates = [Fraction(rate) for rate in purchase["earnRates"]]
         by_rule = points_taken_back(earned, kept_shares(purchase), rates, call.shop.currency_digits)
         checks.append(("pointsTakenBack.byRule", taken, by_rule))
     posted = moves.taken_from_purchase.get(id_, 0)

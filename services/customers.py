@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from crm.ids import CUSTOMER
 from crm.refusals import Refusal, UserErrorCode, conflict, invalid, not_found
-from crm.values import Topic
+from crm.values import Role, Topic
 from loyalty.tiers import tier_steps
 from services.context import Call
 from services.input_types import JSON_BYTES_MAX
@@ -18,7 +18,6 @@ from services.lookup import customer, own_customer
 from services.outcomes import Outcome, done, finish
 from store import customers, keys, ledger
 from store.client import Document, Tx
-from store.collections import ACCOUNTS
 from store.outbox import Fact
 
 _PLAIN = ("first_name", "last_name", "email", "phone", "card_number", "birth_date", "locale")
@@ -39,6 +38,9 @@ async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
     Raises:
         Refusal: ALREADY_EXISTS with the field whose key belongs to somebody.
     """
+    if call.caller.role is Role.POS and any(one.source == call.shop.jwt_source for one in input.external_ids or ()):
+        # Whoever holds such an id is who that person's token says: a till must not choose it.
+        raise Refusal(UserErrorCode.FORBIDDEN, "Only the identity provider names these ids.", ("externalIds",))
     profile = {_NAMES[name]: getattr(input, name) for name in _PLAIN if getattr(input, name) is not None}
     consents, said = _standing([], [consent_document(call, consent) for consent in input.consents or ()])
     person = new_customer(
@@ -82,7 +84,7 @@ async def _insert(call: Call, person: Document, facts: Sequence[Fact]) -> Outcom
     async def work(tx: Tx) -> Outcome:
         await keys.insert(call.database, key_documents(person), tx=tx)
         await customers.insert(call.database, {**person, "tierSteps": account["tierSteps"]}, tx=tx)
-        await call.database[ACCOUNTS].insert_one(account, session=tx.session)
+        await ledger.insert_account(call.database, account, tx=tx)
         return await finish(call, done(customer=person["_id"]), facts, owner=person["_id"], tx=tx)
 
     try:

@@ -40,7 +40,7 @@ async def once(
         raise invalid(f"An idempotency key has 1 to {KEY_LENGTH_MAX} printable characters.")
     id_ = idempotency.key_id(call.caller.principal, key)
     held = await idempotency.claim(
-        call.database, id_, fingerprint=fingerprint, token=uuid4().hex, now=call.now, keep=KEEP
+        call.database, id_, fingerprint=fingerprint, token=uuid4().hex, now=call.shop.clock(), keep=KEEP
     )
     if isinstance(held, Claim):
         call.claim = held

@@ -166,7 +166,9 @@ class RecordPurchaseInput(Input):
     def _lines_are_told_apart(self) -> Self:
         numbers = [line.line_number for line in self.lines]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("Two lines have the same lineNumber.")
+            again = next(index for index, number in enumerate(numbers) if number in numbers[:index])
+            path = ("lines", str(again), "lineNumber")
+            raise Refusals((Refusal(UserErrorCode.INVALID, "An earlier line has this lineNumber.", path),))
         return self
 
 

@@ -56,7 +56,7 @@ def named_customer(call: Call, key: CustomerKey, found: dict[str, Document], *pa
 async def customer(call: Call, key: CustomerKey | None, *path: str) -> str:
     """Return the id of the customer a mutation is about: the one named, else the calling customer.
 
-    That a customer with this id exists is left to the transaction, which begins by locking the account.
+    That a customer with this id exists is left to the transaction.
 
     Raises:
         Refusal: NOT_FOUND as above; INVALID where nobody is named and the caller is no customer.

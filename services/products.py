@@ -75,6 +75,8 @@ async def save_store(call: Call, input: StoreInput) -> Outcome:
 
 def _zone(name: str) -> str:
     try:
+        if "/" not in name and name != "UTC":  # localtime and posixrules mean what the machine means
+            raise ValueError
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise invalid("No such time zone; expected an IANA name such as Europe/Vienna.", "timeZone") from None

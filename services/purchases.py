@@ -59,7 +59,10 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
     Raises:
         Refusal: everything `check` refuses, and NOT_FOUND for a customer who is not there.
     """
-    sale = check(call, input)
+    try:
+        sale = check(call, input)
+    except Refusal as problem:
+        return await _conflict_before(call, input, problem)
     for _ in range(TRIES + len(input.lines)):  # every try that is lost knows one new product more
         wanted = [keys.purchase(input.external_id.pair)]
         if input.customer and not input.customer.id:
@@ -81,6 +84,25 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
     raise try_again("externalId")
 
 
+async def _conflict_before(call: Call, input: RecordPurchaseInput, problem: Refusal) -> Outcome:
+    """Tell a sale that does not add up from one that was recorded before and edited since: that is a CONFLICT.
+
+    Raises:
+        Refusal: the problem, where nothing is known under the external id.
+    """
+    name = keys.purchase(input.external_id.pair)
+    edited = problem.code in (UserErrorCode.TOTAL_MISMATCH, UserErrorCode.CURRENCY_MISMATCH)
+    found = await keys.find(call.database, [name]) if edited else {}
+    if name not in found:
+        raise problem
+    return _conflict(found[name]["ref"])
+
+
+def _conflict(purchase_id: str) -> Outcome:
+    refusal = conflict("Another sale was recorded under this external id.", "externalId")
+    return refused(refusal, purchase=purchase_id, receiptToken=None, warnings=[])
+
+
 async def _again(call: Call, sale: Checked, key: Document, found: dict[str, Document]) -> Outcome | None:
     """Answer a sale whose external id is known; None where the purchase has just changed hands."""
     (purchase,) = await purchases.owned_by(call.database, [(key["owner"], key["ref"])])
@@ -88,8 +110,7 @@ async def _again(call: Call, sale: Checked, key: Document, found: dict[str, Docu
         return None
     if purchase["fingerprint"] == sale.fingerprint and _same_customer(call, sale.input, purchase, found):
         return {**recorded(call, purchase), "replayed": True}
-    refusal = conflict("Another sale was recorded under this external id.", "externalId")
-    return refused(refusal, purchase=purchase["_id"], receiptToken=None, warnings=[])
+    return _conflict(purchase["_id"])
 
 
 def _same_customer(call: Call, input: RecordPurchaseInput, purchase: Document, found: dict[str, Document]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from pymongo.errors import DuplicateKeyError
 
@@ -17,16 +18,16 @@ from services.context import Call
 from services.inputs import ExternalIdInput, PurchaseKey, RecordReturnInput, ReturnLineInput
 from services.lookup import named_purchase, purchase_key
 from services.outcomes import Outcome, done, finish, refused, row_by_row, try_again
-from services.selling import content_fingerprint, fingerprint, place_of, split_over_lines
+from services.selling import PlaceOfSale, content_fingerprint, fingerprint, place_of, split_over_lines
 from services.standing import Standing, lock, reconsider_tier, write
 from services.stored_sale import kept_shares
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
-from store.programs import rate_value
 
 TRIES = 3
 RETURNS_MAX = 500
+LINES_MAX = 5000  # with both, a purchase stays far below the 16 MB of a document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Taking:
 
     external_id: ExternalIdInput
     purchase: PurchaseKey
+    place: PlaceOfSale
+    terminal_id: str | None
     occurred_at: datetime
     lines: Sequence[ReturnLineInput] | None
     reason: str | None
@@ -49,14 +52,17 @@ async def record_return(call: Call, input: RecordReturnInput) -> Outcome:
         Refusal: NOT_FOUND for a purchase not known (yet), RETURN_EXCEEDS_PURCHASE for more than was bought or paid,
             INVALID for a line the purchase does not have, FORBIDDEN for another store's key.
     """
+    place = place_of(call.caller, input)
     taking = Taking(
         external_id=input.external_id,
         purchase=input.purchase,
+        place=place,
+        terminal_id=input.terminal_id,
         occurred_at=input.occurred_at,
         lines=input.lines,
         reason=input.reason,
         refund_total=input.refund_total,
-        fingerprint=fingerprint(input, place_of(call.caller, input)),
+        fingerprint=fingerprint(input, place),
     )
     return await _take_once(call, taking)
 
@@ -73,9 +79,11 @@ async def cancel_purchase(
     taking = Taking(
         external_id=external_id,
         purchase=purchase,
+        place=PlaceOfSale(channel=call.caller.channel, store_code=call.caller.store_code),
+        terminal_id=None,
         occurred_at=occurred_at,
         lines=None,
-        reason=reason,
+        reason=(reason or "").strip() or None,
         refund_total=None,
         fingerprint=content_fingerprint(content),
     )
@@ -141,8 +149,8 @@ def _returned(call: Call, taking: Taking, purchase: Document) -> Document:
     Raises:
         Refusal: RETURN_EXCEEDS_PURCHASE or INVALID, as `record_return` says.
     """
-    if len(purchase["returns"]) >= RETURNS_MAX:
-        raise invalid(f"A purchase takes at most {RETURNS_MAX} returns.", "purchase")
+    if len(purchase["returns"]) >= RETURNS_MAX or sum(len(back["lines"]) for back in purchase["returns"]) > LINES_MAX:
+        raise invalid(f"A purchase takes at most {RETURNS_MAX} returns with {LINES_MAX} lines.", "purchase")
     quantities = _everything(purchase) if taking.lines is None else _asked(taking.lines, purchase)
     left = purchase["total"] - purchase["returnedTotal"]
     parts = money_back(purchase, quantities, call.shop.currency_digits)
@@ -158,6 +166,9 @@ def _returned(call: Call, taking: Taking, purchase: Document) -> Document:
         "externalId": {"source": taking.external_id.source, "value": taking.external_id.value},
         "occurredAt": taking.occurred_at,
         "recordedAt": call.now,
+        "channel": taking.place.channel.value if taking.place.channel else None,
+        "storeCode": taking.place.store_code,
+        "terminalId": taking.terminal_id,
         "reason": taking.reason,
         "total": total,
         "pointsTakenBack": 0,
@@ -244,7 +255,7 @@ def _changed(purchase: Document, back: Document, *, cancelled: bool) -> Document
 def _take_points(call: Call, standing: Standing, purchase: Document, back: Document, taking: Taking) -> None:
     """Take back what the returned part had earned, and write it into the return and the purchase."""
     program = standing.program_at(purchase["occurredAt"])
-    rates = [rate_value(rate) for rate in purchase["earnRates"]]
+    rates = [Fraction(rate) for rate in purchase["earnRates"]]
     so_far = points_taken_back(purchase["pointsEarned"], kept_shares(purchase), rates, call.shop.currency_digits)
     points = so_far - purchase["pointsTakenBack"]
     external = taking.external_id
@@ -254,7 +265,7 @@ def _take_points(call: Call, standing: Standing, purchase: Document, back: Docum
             lot_ids=purchase["lotIds"],
             policy=program.returns,
             occurred_at=taking.occurred_at,
-            reason=taking.reason,
+            reason=None,  # a till's words about a person stay in the purchase, where they can be erased
             source=Source(kind=SourceKind.RETURN, node_id=purchase["_id"], external_id=external.pair),
         )
     back["pointsTakenBack"] = points

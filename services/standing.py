@@ -143,7 +143,7 @@ def entry_facts(customer_id: str, entries: Sequence[Entry]) -> list[Fact]:
             Topic.POINTS,
             customer_id,
             {
-                "transactionId": entry.id,
+                "entryId": entry.id,
                 "type": entry.type.value,
                 "points": entry.points,
                 "balanceAfter": entry.balance_after,

@@ -18,7 +18,6 @@ from store import keys
 from store.client import Document
 from store.keys import Pair
 from store.outbox import Fact
-from store.programs import rate_text
 
 
 def new_purchase(
@@ -109,7 +108,7 @@ def earn(call: Call, ledger: Ledger, program: Program, tier_id: str, purchase: D
     return {
         "pointsEarned": points,
         "qualifying": points,
-        "earnRates": [rate_text(rate) for rate in rates],
+        "earnRates": [str(rate) for rate in rates],
         "lotIds": [lot.id] if lot else [],
     }
 

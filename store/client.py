@@ -135,10 +135,10 @@ class Database:
 
         Args:
             queue: the owner whose writes are kept apart in this process.
-            seconds: no new try starts later than this.
+            seconds: after the queue, no further try starts later than this.
         """
-        deadline, pause = monotonic() + seconds, FIRST_PAUSE
         async with self.queued(queue):
+            deadline, pause = monotonic() + seconds, FIRST_PAUSE
             while True:
                 try:
                     return await self._try(work, deadline)

@@ -4,6 +4,7 @@ A claim is a lease. Whoever lost his may not commit: completing it inside the tr
 the transaction aborts. So of two holders of one key at most one has an effect.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,8 +32,8 @@ class Claim:
 
 
 def key_id(principal: str, key: str) -> str:
-    """Return the document id of a principal's key."""
-    return f"idem:{principal}:{key}"
+    """Return the document id of a principal's key: of its hash, because a client may write anything into it."""
+    return f"idem:{principal}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 async def claim(

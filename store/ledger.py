@@ -134,6 +134,11 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     return document
 
 
+async def insert_account(database: Database, account: Document, *, tx: Tx) -> None:
+    """Store a new account."""
+    await database[ACCOUNTS].insert_one(account, session=tx.session)
+
+
 async def lock(database: Database, customer_id: str, *, tx: Tx) -> Document | None:
     """Take the account for this transaction and return it; None where the customer has none."""
     document: Document | None = await database[ACCOUNTS].find_one_and_update(

@@ -33,6 +33,8 @@ def create(
         return await api_keys.create(shop.call(SYSTEM), role, store_code=store, channel=channel, name=name)
 
     with one_sentence():
+        if store is not None and not store.strip():
+            raise Stop("Name the store's code, or leave --store out for a key of all stores.")
         if role is Role.CUSTOMER:
             raise Stop("Customers have no API key: their credential is a token of the identity provider.")
     made = with_shop(data_dir, "crm keys create", work)

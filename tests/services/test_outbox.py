@@ -35,7 +35,7 @@ async def test_a_sale_its_points_and_its_tier_are_events_of_one_transaction_in_t
     assert {event["transactionId"] for event in group} == {group[0]["_id"]}
     assert {(event["by"], event["owner"], event["at"]) for event in group} == {("key_staff", ann, world.clock())}
     (entry,) = await world.all("points_transactions")
-    assert group[1]["data"]["transactionId"] == entry["_id"]
+    assert group[1]["data"]["entryId"] == entry["_id"]
     assert (group[1]["data"]["points"], group[1]["data"]["balanceAfter"]) == (500, 500)
 
 
@@ -48,7 +48,7 @@ async def test_every_entry_of_the_ledger_has_its_event(world: World) -> None:
     await world.give_back(new["purchase"]["id"], {1: "1"}, id="r-2")
     entries = {entry["_id"]: (entry["type"], entry["points"]) for entry in await world.all("points_transactions")}
     events = await world.all("outbox", {"topic": "POINTS"})
-    told = {event["data"]["transactionId"]: (event["data"]["type"], event["data"]["points"]) for event in events}
+    told = {event["data"]["entryId"]: (event["data"]["type"], event["data"]["points"]) for event in events}
     assert told == entries
     assert sorted(entries.values()) == [("EARN", 10), ("EARN", 10), ("EXPIRE", -10), ("RETURN_EARNED", -5)]
 

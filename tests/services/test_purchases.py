@@ -159,7 +159,7 @@ async def test_a_weight_keeps_its_five_decimals(world: World) -> None:
         ({"lines": [line(1, "1", "1.0000001")]}, "INVALID", ["input", "lines", "0", "unitPrice"]),
         ({"lines": [line(1, "1", "1", discount="1.01")]}, "INVALID", ["input", "lines", "0", "discount"]),
         ({"lines": [line(1, "999999999999", "999999999999")]}, "INVALID", ["input", "lines", "0", "quantity"]),
-        ({"lines": [line(1, "1", "1"), line(1, "1", "1")]}, "INVALID", ["input"]),
+        ({"lines": [line(1, "1", "1"), line(1, "1", "1")]}, "INVALID", ["input", "lines", "1", "lineNumber"]),
         ({"occurredAt": "2026-11-21T10:00:00"}, "INVALID", ["input", "occurredAt"]),
         ({"occurredAt": "2026-11-21T12:05:00.001Z"}, "INVALID", ["input", "occurredAt"]),
         ({"customer": {"email": "nobody@example.com"}}, "NOT_FOUND", ["input", "customer"]),

@@ -166,3 +166,19 @@ async def test_a_refused_sale_can_be_sent_again_once_it_is_right(world: World) -
     assert codes(await world.sell(total="11.00")) == ["TOTAL_MISMATCH"]
     payload = await world.sell(occurredAt=ago(world, minutes=1))
     assert (codes(payload), payload["replayed"]) == ([], False)
+
+
+@pytest.mark.parametrize("fields", [{"total": "11.90"}, {"currencyCode": "EUR"}])
+async def test_a_sale_edited_until_it_no_longer_adds_up_is_told_that_the_first_is_there(
+    world: World, fields: dict[str, Any]
+) -> None:
+    first = await world.sell()
+
+    edited = await world.sell(**fields)
+    new = await world.sell(id="s-2", **fields)
+
+    assert [error["code"] for error in edited["userErrors"]] == ["CONFLICT"]
+    assert edited["purchase"]["id"] == first["purchase"]["id"]
+    assert [error["code"] for error in new["userErrors"]] != ["CONFLICT"]
+    assert new["purchase"] is None
+    assert len(await world.all("purchases")) == 1
