@@ -45,6 +45,7 @@ CACHE_MB = 768  # mongod itself stays under 1 GB with it, and the full import is
 CACHE_MB_MIN = 256  # mongod refuses less
 ATTACH_SECONDS_MAX = 10.0
 KILL_SECONDS_MAX = 5.0
+PORT_SECONDS_MAX = 2.0
 
 
 class DataDirInUse(EmbeddedError):
@@ -200,8 +201,10 @@ def _run(folder: Path, purpose: str, cache_mb: int) -> tuple[_Record, MongodProc
     _write(folder, record)  # at once: whoever is refused from now on reads our name
     binary = find_mongod()
     _end_orphan(folder, record)
+    # A mongod that was killed a moment ago may hold its port a little longer than its process can be seen.
+    patience = PORT_SECONDS_MAX if record.mongod_pid is not None else 0.0
     try:
-        return _run_on(free_port(record.port), folder, record, cache_mb, binary)
+        return _run_on(free_port(record.port, patience=patience), folder, record, cache_mb, binary)
     except EmbeddedError as error:
         if "address already in use" not in str(error).lower():
             raise

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,15 +161,29 @@ def is_mongod_on(pid: int, dbpath: Path) -> bool:
     return "mongod" in found.stdout and f"--dbpath {dbpath} " in found.stdout
 
 
-def free_port(preferred: int | None) -> int:
-    """Return `preferred` if it is free on 127.0.0.1, else a free port of `PORTS`."""
-    for port in (preferred, *random.sample(PORTS, len(PORTS))):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mongod does: old connections linger
-            if port is not None:
-                probe.bind(("127.0.0.1", port))
-                return port
+def free_port(preferred: int | None, *, patience: float = 0.0) -> int:
+    """Return `preferred` if it is free on 127.0.0.1, or becomes so within `patience` seconds, else one of `PORTS`."""
+    deadline = time.monotonic() + patience
+    while preferred is not None:
+        if _is_free(preferred):
+            return preferred
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    for port in random.sample(PORTS, len(PORTS)):
+        if _is_free(port):
+            return port
     raise EmbeddedError(f"No port from {PORTS[0]} to {PORTS[-1]} is free on 127.0.0.1.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mongod does: old connections linger
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def last_complaint(log: Path) -> str:

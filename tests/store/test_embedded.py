@@ -136,7 +136,7 @@ def test_a_port_lost_between_choice_and_use_is_chosen_anew(
     folder, other = serving
     before = ids(other.uri)
     ports = iter([json.loads((folder / "mongod.json").read_text())["port"], mongod_binary.free_port(None)])
-    monkeypatch.setattr(embedded, "free_port", lambda preferred: next(ports))
+    monkeypatch.setattr(embedded, "free_port", lambda preferred, **_: next(ports))
     with EmbeddedMongo.start(tmp_path, purpose="crm serve") as server:
         assert server.uri != other.uri
         write(server.uri, 101)
