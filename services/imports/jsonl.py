@@ -43,7 +43,6 @@ KINDS: Mapping[str, type[CreateCustomerInput] | type[ImportedPurchaseInput] | ty
     "purchase": ImportedPurchaseInput,
     "return": RecordReturnInput,
 }
-DECIMALS = frozenset({"quantity", "unitPrice", "discount", "discountTotal", "taxTotal", "total", "refundTotal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,25 +174,10 @@ def _parsed(shop: Shop, raw: _RawLine) -> _Line:
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= KINDS.keys():
         raise invalid('Expected an object with one key: {"customer": …}, {"purchase": …} or {"return": …}.')
     ((kind, sent),) = value.items()
-    _only_decimal_strings(sent, kind)
-    lines = sent.get("lines") if isinstance(sent, dict) else None
-    for index, line in enumerate(lines if isinstance(lines, list) else ()):
-        _only_decimal_strings(line, kind, "lines", str(index))
     made = parse(KINDS[kind], sent, shop.call(SYSTEM).rules, kind)
     if isinstance(made, ImportedPurchaseInput) and not made.lines and made.total:
         raise invalid("Only a purchase of total 0 may have no lines.", kind, "lines")
     return _Line(raw.number, kind, made)
-
-
-def _only_decimal_strings(sent: object, *path: str) -> None:
-    """Refuse numbers where decimals are expected: inside, an integer is minor units, so 10 would become 0.10.
-
-    Raises:
-        Refusal: INVALID with the first such field.
-    """
-    for name, value in sent.items() if isinstance(sent, dict) else ():
-        if name in DECIMALS and isinstance(value, int):
-            raise invalid("Expected a decimal number as a string, such as 12.50.", *path, name)
 
 
 async def _lanes(shop: Shop, lines: Sequence[_Line]) -> list[list[_Line]]:
