@@ -1,4 +1,5 @@
-# The API alone, non-root; MongoDB is another container or a service (CRM_MONGODB_URI), as compose.yaml shows.
+# The API, or with the command `worker` the worker, non-root; MongoDB is another container or a service
+# (CRM_MONGODB_URI), as compose.yaml shows.
 FROM python:3.11-slim-bookworm AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements/runtime.txt /tmp/runtime.txt
@@ -16,6 +17,7 @@ COPY resolvers ./resolvers
 COPY schema ./schema
 COPY services ./services
 COPY store ./store
+COPY worker ./worker
 USER crm
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \

@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HOUSEHOLDS ?= 300
+ROUNDS ?= 20
 
-.PHONY: setup run test lint types imports tests schema bench clean
+.PHONY: setup run test lint types imports tests schema bench crash clean
 
 setup: $(VENV)/.ready  ## make the virtual environment with everything pinned by hash
 
@@ -33,15 +34,23 @@ types:
 imports:
 	$(BIN)/lint-imports
 
+# Both drivers at once, on two cores: what PyMongo's run says is shown when Motor's is over.
 tests:
-	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest
-	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest --ignore tests/api/cli --ignore tests/store/test_embedded.py --ignore tests/loyalty --ignore tests/crm
+	@log=$$(mktemp); \
+	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest -p no:cacheprovider --ignore tests/api/cli \
+	  --ignore tests/store/test_embedded.py --ignore tests/loyalty --ignore tests/crm > $$log 2>&1 & other=$$!; \
+	trap "kill $$other" INT TERM; \
+	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest -p no:cacheprovider; motor=$$?; \
+	wait $$other; pymongo=$$?; cat $$log; rm $$log; test $$motor$$pymongo = 00
 
 schema: setup  ## write the committed schema file anew
 	$(BIN)/crm schema > schema/schema.graphql
 
 bench: setup  ## measure, and print a table
 	$(BIN)/python -m bench
+
+crash: setup  ## kill API, server and mongod under load, 20 times; CI does it three times
+	$(BIN)/python -m bench.crashes --rounds $(ROUNDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import ledger
 from store.embedded import EmbeddedMongo
 
 CRM = [sys.executable, "-m", "api.cli"]
@@ -46,6 +47,11 @@ def main() -> None:
     table.add_row("embedded MongoDB from nothing to writable", "under 2 s", _seconds(starts))
     with console.status("Memory of the API process"):
         table.add_row("API process after building the schema", "under 120 MB", _megabytes(_schema_memory()))
+    for driver in ("motor", "pymongo"):
+        with console.status(f"The ledger over {driver}"):
+            ledger.measure(table, driver)
+    with console.status("Tills at once"):
+        ledger.measure_tills(table)
     with tempfile.TemporaryDirectory() as folder:
         for driver in ("motor", "pymongo"):
             with console.status(f"Full import over {driver}"):

@@ -24,6 +24,10 @@ RULE = "rul"
 STORE = "sto"
 PRODUCT = "prd"
 FEEDBACK = "fbk"
+HOLD = "hld"
+REWARD = "rwd"
+REDEMPTION = "red"
+TRACKED = "trk"
 EVENT = "evt"
 API_KEY = "key"
 
@@ -51,6 +55,11 @@ def product_id(sku: str) -> str:
 def store_id(code: str) -> str:
     """Return the id of the store with this code."""
     return derived(STORE, code)
+
+
+def referral_code(customer_id: str) -> str:
+    """Return the code by which a customer refers others: 50 bits of the id's SHA-256, as ten characters."""
+    return encode(int.from_bytes(hashlib.sha256(customer_id.encode()).digest()[:16], "big"))[-10:]
 
 
 def account_of(customer_id: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 QUANTITY_DIGITS = 5
 UNIT_PRICE_DIGITS = 6
+RATE_DIGITS = 6
 
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?\Z")
 

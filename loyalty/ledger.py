@@ -1,142 +1,45 @@
-"""The points ledger: what an entry is, and what a fact does to an account.
+"""What a fact does to an account: earn, spend, hold, take back, give back, transfer.
 
-Entries are appended, never edited: a mistake is corrected by a further entry. Earned points form lots; a lot's points
-leave it by spending, expiry or return. Totals and `balance_after` are kept for speed and provable from the entries:
+Entries are appended, never edited: a mistake is corrected by a further entry. Points form lots; spending takes the
+soonest to end. Totals and `balance_after` are kept for speed and provable from the entries (`loyalty.points`).
+What a fact may not do is a Refusal, raised before anything has changed.
 
-    sum of entries = available + pending + held - debt
-    sum of lots    = available + pending + held
-
-A `Ledger` is the working copy of one account inside one transaction: apply facts to it, then store its `account`,
-its `entries` and its `changed_lots`. It does no IO and reads no clock; `now` and the maker of ids come in.
+The class is in three parts: what goes by the clock (`loyalty.book`), what takes points out (`loyalty.spending`), and
+here what brings them in or back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from crm.ids import LOT, TRANSACTION
-from loyalty.values import ReturnPolicy, SourceKind, TransactionType
-
-POINTS_MAX = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What an entry or a lot came from; `external_id` is (source, value)."""
-
-    kind: SourceKind
-    node_id: str | None = None
-    external_id: tuple[str, str] | None = None
+from crm.ids import LOT
+from loyalty.points import EARNED, Lot, LotPoints, MovedPart, Source, SpentPart, ends_at
+from loyalty.spending import Spending
+from loyalty.values import ReturnPolicy, TransactionType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
-    """Points earned together: spendable from `active_at` until `expires_at` (half-open).
+class Ledger(Spending):
+    """One account's working copy; call `settle` before any fact."""
 
-    `expired` counts points that expired here and that no return has counted as taken back yet.
-    """
+    def credit(
+        self,
+        type_: TransactionType,
+        points: int,
+        *,
+        occurred_at: datetime,
+        source: Source,
+        expires_at: datetime | None = None,
+        sliding_months: int | None = None,
+        active_at: datetime | None = None,
+        awaits: str | None = None,
+        reason: str | None = None,
+    ) -> Lot | None:
+        """Post points that come in: an entry and its lot; None for no points. Debt is paid first.
 
-    id: str
-    source: Source
-    earned: int
-    remaining: int
-    expired: int
-    earned_at: datetime
-    active_at: datetime
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One line of the ledger; `lots` says which lots gained or lost how much by it."""
-
-    id: str
-    sequence: int
-    type: TransactionType
-    points: int
-    balance_after: int
-    at: datetime
-    occurred_at: datetime
-    reason: str | None
-    source: Source
-    lots: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expiry:
-    """The points that end at one instant."""
-
-    points: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """The running totals of one account; `sequence` counts its entries, `last_at` is the newest entry's instant."""
-
-    sequence: int = 0
-    available: int = 0
-    pending: int = 0
-    held: int = 0
-    debt: int = 0
-    lifetime_earned: int = 0
-    last_at: datetime | None = None
-    next_expiry: Expiry | None = None
-
-    @property
-    def balance(self) -> int:
-        """The sum of all entries."""
-        return self.available + self.pending + self.held - self.debt
-
-    def due_at(self) -> datetime | None:
-        """Return the first instant at which the totals change by themselves."""
-        return self.next_expiry.at if self.next_expiry else None
-
-
-class Ledger:
-    """The working copy of one account.
-
-    Args:
-        account: the totals as stored.
-        lots: every lot with points left, and the lots of the sale that a return is about; may stay empty for a fact
-            that only adds points while nothing is due.
-        now: the instant at which facts take effect here.
-        new_id: makes an id with the prefix it is given.
-    """
-
-    def __init__(
-        self, account: Account, lots: Iterable[Lot] = (), *, now: datetime, new_id: Callable[[str], str]
-    ) -> None:
-        self.account = account
-        self.entries: list[Entry] = []
-        self.changed_lots: dict[str, Lot] = {}
-        self._lots = {lot.id: lot for lot in lots}
-        self._now = now
-        self._new_id = new_id
-
-    def settle(self) -> None:
-        """Expire every lot that is due, each at its due instant, or at the newest entry's where that is later."""
-        due = [lot for lot in self._lots.values() if lot.remaining and lot.expires_at and lot.expires_at <= self._now]
-        for lot in sorted(due, key=lambda lot: (lot.expires_at or self._now, lot.id)):
-            self._expire(lot)
-        if due:
-            self._find_next_expiry()
-
-    def _expire(self, lot: Lot) -> None:
-        points, at = lot.remaining, lot.expires_at or self._now
-        self._put(replace(lot, remaining=0, expired=lot.expired + points))
-        self.account = replace(self.account, available=self.account.available - points)
-        self._append(
-            TransactionType.EXPIRE,
-            -points,
-            at=at,
-            occurred_at=at,
-            source=Source(kind=SourceKind.EXPIRY, node_id=lot.id),
-            lots=((lot.id, -points),),
-        )
-
-    def earn(self, points: int, *, occurred_at: datetime, expires_at: datetime | None, source: Source) -> Lot | None:
-        """Post what a sale earned: an entry and its lot; None where it earned nothing. Debt is paid first."""
+        Args:
+            active_at: when they become spendable; at once where None.
+            awaits: the event that makes them so.
+        """
         if points <= 0:
             return None
         paid = min(self.account.debt, points)
@@ -145,31 +48,29 @@ class Ledger:
             source=source,
             earned=points,
             remaining=points - paid,
-            expired=0,
             earned_at=occurred_at,
-            active_at=occurred_at,
+            active_at=active_at or min(occurred_at, self._now),  # a till's clock may be minutes ahead
             expires_at=expires_at,
-        )
-        self.account = replace(
-            self.account,
-            available=self.account.available + lot.remaining,
-            debt=self.account.debt - paid,
-            lifetime_earned=self.account.lifetime_earned + points,
+            pending=active_at is not None and active_at > self._now and points > paid,
+            sliding_months=sliding_months,
+            awaits=awaits,
         )
         self._put(lot)
-        self._append(
-            TransactionType.EARN,
-            points,
-            at=self._now,
-            occurred_at=occurred_at,
-            source=source,
-            lots=((lot.id, lot.remaining),),
+        self._add(
+            debt=-paid,
+            lifetime_earned=points if type_ in EARNED else 0,
+            **{"pending" if lot.pending else "available": lot.remaining},
         )
-        if expires_at and expires_at <= self._now and lot.remaining:
-            self._expire(lot)
+        lots = ((lot.id, lot.remaining),)
+        self._append(type_, points, at=self._now, occurred_at=occurred_at, source=source, lots=lots, reason=reason)
+        end = ends_at(lot, self.account.activity_at, self.zone)
+        if end and end <= self._now:
+            self._expire(lot.id, self._now, occurred_at=end)
+        if self.account.sliding or sliding_months is not None:
+            self._refresh()
         else:
-            self._expect(lot)
-        return self._lots[lot.id]
+            self._expect(self.lots[lot.id])
+        return self.lots[lot.id]
 
     def take_back(
         self,
@@ -178,18 +79,18 @@ class Ledger:
         lot_ids: Sequence[str],
         policy: ReturnPolicy,
         occurred_at: datetime,
-        reason: str | None,
         source: Source,
     ) -> None:
         """Take back what a returned sale had earned.
 
-        First from the sale's own lots, where points that expired count as taken back; then from the other lots,
-        soonest to expire first; what is still missing becomes debt. FORGIVE stops after the sale's own lots.
+        First from the sale's own lots, pending ones before others, where points that expired count as taken back; then
+        from what is available in other lots, soonest to end first; what is still missing becomes debt. FORGIVE stops
+        after the sale's own lots.
         """
-        own = [self._lots[lot_id] for lot_id in lot_ids]
+        own = sorted((self.lots[lot_id] for lot_id in lot_ids), key=lambda lot: not lot.pending)
         taken, missing = self._take(own, points)
         for lot_id in lot_ids:
-            lot = self._lots[lot_id]
+            lot = self.lots[lot_id]
             counted = min(lot.expired, missing)
             missing -= counted
             if counted:
@@ -198,87 +99,132 @@ class Ledger:
         if policy is ReturnPolicy.DEBT and missing:
             others, debt = self._take(self._soonest(), missing)
             taken += others
-        amount = sum(points for _, points in taken)
-        self.account = replace(self.account, available=self.account.available - amount, debt=self.account.debt + debt)
-        if amount + debt:
-            self._append(
-                TransactionType.RETURN_EARNED,
-                -(amount + debt),
-                at=self._now,
-                occurred_at=occurred_at,
-                reason=reason,
-                source=source,
-                lots=tuple((lot_id, -points) for lot_id, points in taken),
-            )
-            self._find_next_expiry()
+        self._add(debt=debt)
+        amount = sum(points for _, points in taken) + debt
+        if not amount:
+            return
+        lots = tuple((lot_id, -points) for lot_id, points in taken)
+        kind = TransactionType.RETURN_EARNED
+        self._append(kind, -amount, at=self._now, occurred_at=occurred_at, source=source, lots=lots)
+        self._refresh()
 
-    def _take(self, lots: Iterable[Lot], points: int) -> tuple[list[tuple[str, int]], int]:
-        """Take up to `points` from `lots` in their order; return what each gave, and what is missing."""
-        taken = []
-        for lot in lots:
-            part = min(lot.remaining, points)
-            if part:
-                self._put(replace(lot, remaining=lot.remaining - part))
-                taken.append((lot.id, part))
-                points -= part
-        return taken, points
-
-    def _soonest(self) -> list[Lot]:
-        """Return the lots with points left, soonest to expire first, those without an end last."""
-        live = [lot for lot in self._lots.values() if lot.remaining]
-        return sorted(live, key=lambda lot: (lot.expires_at is None, lot.expires_at or lot.earned_at, lot.id))
-
-    def _put(self, lot: Lot) -> None:
-        self._lots[lot.id] = lot
-        self.changed_lots[lot.id] = lot
-
-    def _append(
+    def give_back(
         self,
-        type_: TransactionType,
         points: int,
+        parts: Sequence[SpentPart],
         *,
-        at: datetime,
         occurred_at: datetime,
         source: Source,
-        lots: tuple[tuple[str, int], ...],
-        reason: str | None = None,
-    ) -> None:
-        last = self.account.last_at
-        at = max(at, last) if last else at
-        self.account = replace(self.account, sequence=self.account.sequence + 1, last_at=at)
-        self.entries.append(
-            Entry(
-                id=self._new_id(TRANSACTION),
-                sequence=self.account.sequence,
-                type=type_,
-                points=points,
-                balance_after=self.account.balance,
-                at=at,
-                occurred_at=occurred_at,
-                reason=reason,
-                source=source,
-                lots=lots,
+        expires_at: datetime | None,
+        sliding_months: int | None = None,
+    ) -> tuple[SpentPart, ...]:
+        """Put spent points back into their lots, latest end first, and return the parts with that counted in.
+
+        Debt is paid first, out of those soonest to end; what is overdue ends at once.
+
+        Args:
+            points: at most what of `parts` has not been returned.
+            expires_at: the end of the lot that overdrawn points come back in, or
+            sliding_months: after how many months without activity it ends.
+        """
+        if points <= 0:
+            return tuple(parts)
+        order = sorted(parts, key=self._latest_end_first)
+        returned: dict[str | None, int] = {}
+        left = points
+        for part in order:
+            returned[part.lot_id] = min(part.points - part.returned, left)
+            left -= returned[part.lot_id]
+        assert not left, "a return never gives back more than was spent"
+        debt = min(self.account.debt, points)
+        self._add(debt=-debt)
+        gains: list[LotPoints] = []
+        for part in reversed(order):
+            back = returned[part.lot_id]
+            paid = min(debt, back)
+            debt -= paid
+            if back > paid:
+                lot_id = part.lot_id or self._new_lot(back, source, occurred_at, expires_at, sliding_months)
+                gains.append((lot_id, back - paid))
+        for lot_id, net in gains:
+            lot = self.lots[lot_id]
+            self._put(replace(lot, remaining=lot.remaining + net))
+            self._add(**{"pending" if lot.pending else "available": net})
+        kind = TransactionType.RETURN_SPENT
+        self._append(kind, points, at=self._now, occurred_at=occurred_at, source=source, lots=tuple(gains))
+        self._expire_overdue([lot_id for lot_id, _ in gains], self._now)
+        self._refresh()
+        return tuple(replace(part, returned=part.returned + returned[part.lot_id]) for part in parts)
+
+    def _latest_end_first(self, part: SpentPart) -> tuple[bool, bool, float, str]:
+        """Order parts for a return: without an end, then the latest; what was overdrawn comes last."""
+        if part.lot_id is None:
+            return (True, False, 0.0, "")
+        end = ends_at(self.lots[part.lot_id], self.account.activity_at, self.zone)
+        return (False, end is not None, -end.timestamp() if end else 0.0, part.lot_id)
+
+    def _new_lot(
+        self,
+        points: int,
+        source: Source,
+        earned_at: datetime,
+        expires_at: datetime | None,
+        sliding_months: int | None = None,
+    ) -> str:
+        """Make an empty lot for points that come in without being earned."""
+        lot = Lot(
+            id=self._new_id(LOT),
+            source=source,
+            earned=points,
+            remaining=0,
+            earned_at=earned_at,
+            active_at=min(earned_at, self._now),
+            expires_at=expires_at,
+            sliding_months=sliding_months,
+        )
+        self._put(lot)
+        return lot.id
+
+    def transfer_out(self, points: int, *, source: Source) -> tuple[MovedPart, ...]:
+        """Take available points for another account, soonest to end first, and return them with their ends.
+
+        Raises:
+            Refusal: INSUFFICIENT_POINTS on `points`.
+        """
+        taken = self.spend(points, occurred_at=self._now, source=source, type_=TransactionType.TRANSFER_OUT)
+        lots = [(self.lots[part.lot_id], part.points) for part in taken if part.lot_id]
+        return tuple(
+            MovedPart(
+                points=part, earned_at=lot.earned_at, expires_at=ends_at(lot, self.account.activity_at, self.zone)
             )
+            for lot, part in lots
         )
 
-    def _expect(self, lot: Lot) -> None:
-        """Take a new lot into the next expiry without looking at the others."""
-        if not lot.expires_at or not lot.remaining:
-            return
-        known = self.account.next_expiry
-        if known is None or lot.expires_at < known.at:
-            self.account = replace(self.account, next_expiry=Expiry(points=lot.remaining, at=lot.expires_at))
-        elif lot.expires_at == known.at:
-            self.account = replace(self.account, next_expiry=Expiry(points=known.points + lot.remaining, at=known.at))
+    def transfer_in(self, moved: Sequence[MovedPart], *, source: Source) -> None:
+        """Post points from another account: one entry, a lot for each end. Debt is paid first."""
+        points = sum(part.points for part in moved)
+        debt = min(self.account.debt, points)
+        self._add(debt=-debt)
+        gains: list[LotPoints] = []
+        for part in moved:
+            paid = min(debt, part.points)
+            debt -= paid
+            if part.points > paid:
+                lot_id = self._new_lot(part.points, source, part.earned_at, part.expires_at)
+                self._put(replace(self.lots[lot_id], remaining=part.points - paid))
+                gains.append((lot_id, part.points - paid))
+        self._add(available=sum(net for _, net in gains))
+        kind = TransactionType.TRANSFER_IN
+        self._append(kind, points, at=self._now, occurred_at=self._now, source=source, lots=tuple(gains))
+        self._refresh()
 
-    def _find_next_expiry(self) -> None:
-        self.account = replace(self.account, next_expiry=next_expiry(self._lots.values()))
-
-
-def next_expiry(lots: Iterable[Lot]) -> Expiry | None:
-    """Return the points that end next, and when; `lots` are all of the account's lots with points left."""
-    ends = [(lot.expires_at, lot.remaining) for lot in lots if lot.remaining and lot.expires_at]
-    if not ends:
-        return None
-    at = min(end for end, _ in ends)
-    return Expiry(points=sum(points for end, points in ends if end == at), at=at)
+    def activate(self, chosen: Callable[[Lot], bool]) -> int:
+        """Make pending lots spendable now, because what they waited for has happened; return their points."""
+        at = self._not_before_last(self._now)
+        lots = [lot for lot in self.lots.values() if lot.pending and lot.remaining and chosen(lot)]
+        for lot in sorted(lots, key=lambda lot: lot.id):
+            self._put(replace(self.lots[lot.id], active_at=at))
+            self._activate(lot.id, at)
+        if lots:
+            self._refresh()
+        return sum(lot.remaining for lot in lots)

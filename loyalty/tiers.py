@@ -1,55 +1,66 @@
 """Which tier a customer is in, at any instant, past or to come: a pure function of the sales.
 
-The rule is the contract's ("Tier at an instant"). Qualifying points are those of the sales of the last 365 days. Time
-is cut into spans over which that sum stays the same, and the path of tiers is read off span by span: up at once when
-the points give more, down only when the tier's own 365 days and the grace days are over. Sales end, and so do their
-points: the path runs on to the last fall, so that no answer depends on when a worker ran.
-
-A window is half-open, (t - 365 d, t]: a sale counts from its own instant and is gone exactly 365 days later.
+loyalty/tier_windows.py cuts time into spans over which the amount that decides stays the same, and the path of tiers
+is read off span by span: up at once when the amount gives more, down only when neither the amount nor the tier's own
+hold suffices and the grace days are over. The path runs on to the last fall, so that no answer depends on when a
+worker ran. Where the programme's tiers or tier policy changed, each ladder is played over its own time, one after the
+other (docs/decisions/0006, 0011).
 """
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
+from zoneinfo import ZoneInfo
 
-from loyalty.values import Tier, TierBasis, TierPolicy, TierWindow
+from loyalty.tier_windows import (
+    BEGINNING,
+    END,
+    WINDOW,
+    Ladder,
+    QualifyingSale,
+    Span,
+    fall_due,
+    hold_of,
+    ladder_at,
+    ladders_of,
+    qualifying,
+    resumable,
+    scale_of,
+    spans,
+    window_of,
+)
+from loyalty.values import Tier
 
-WINDOW = timedelta(days=365)
-"""How long a sale counts."""
+__all__ = [
+    "WINDOW",
+    "Ladder",
+    "QualifyingSale",
+    "TierStatus",
+    "TierStep",
+    "ladder_at",
+    "ladders_of",
+    "qualifying",
+    "resumable",
+    "step_at",
+    "step_before",
+    "tier_path",
+    "tier_status",
+    "window_of",
+]
 
-HOLD = timedelta(days=365)
-"""How long a tier reached by an upgrade is kept whatever the points."""
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-_END = datetime.max.replace(tzinfo=UTC)
 _since = attrgetter("since")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QualifyingSale:
-    """A sale as far as tiers know it: its occurredAt and its qualifying points.
-
-    `points` are whole points, at least 0: EARN alone (no bonus, adjustment or transfer), less what returns took back
-    unless the policy keeps them on return.
-    """
-
-    at: datetime
-    points: int
-
-    def __post_init__(self) -> None:
-        if self.points < 0:
-            raise ValueError(f"points must not be negative, got {self.points}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierStep:
     """From `since` on, until the next step, the tier with id `tier` is held.
 
-    `held_until` is the end of an upgrade's own 365 days; a fall and the first step have none, there it equals `since`.
+    `held_until` is until when it is held whatever the amount, grace not counted: the end of an upgrade's own 365 days,
+    or with calendar years the end of the year after the last one that reached the tier. Where nothing holds it, as
+    after a rolling fall and in the first step, it equals `since`.
     """
 
     tier: str
@@ -69,48 +80,63 @@ class TierStatus:
     points_to_next: int | None
 
 
-def tier_steps(
+def tier_path(
     sales: Sequence[QualifyingSale],
     *,
-    tiers: Sequence[Tier],
-    policy: TierPolicy,
+    ladders: Sequence[Ladder],
     joined: datetime,
+    zone: ZoneInfo,
+    currency_digits: int,
     resume: Sequence[TierStep] = (),
     from_: datetime | None = None,
 ) -> tuple[TierStep, ...]:
-    """Return the whole path: what happened, and the falls to come if nothing more is bought.
+    """Return the whole path: what happened, and what is to come if nothing more is bought.
 
-    The first step is the lowest tier and stands for all the time before the second one; its `since` is `joined`, even
-    where imported sales are older. The others are in order of `since`, no two at the same instant: of several sales at
-    one instant the result counts, so their order does not matter.
+    The first step is the lowest tier of the first ladder and stands for all the time before the second one; its
+    `since` is `joined`, even where imported sales are older. The others are in order of `since`, no two at the same
+    instant: of several sales at one instant the result counts, so their order does not matter.
+
+    A ladder goes on from the tier held at its `since`. A tier that it does not have gives way there to the one that
+    the amount reaches, which takes over what is left of the hold. One that it has is kept with its hold; it rises at
+    once where the thresholds are lower, and is lost by the new policy, lacking from the ladder's `since` at the
+    earliest.
 
     With `resume` and `from_` only the part from `from_` on is computed again; the result is the same as from scratch
     if every sale that was added, changed or removed lies at or after `from_`.
 
     Args:
         sales: in any order; all of them or, when resuming, at least those later than `from_` - 365 d.
-        tiers: thresholds in qualifying points, ascending, the first 0.
-        policy: POINTS over ROLLING_365_DAYS. `keep_on_return` has been applied to `sales`.
+            `keep_on_return` has been applied.
+        ladders: a result of `ladders_of`; oldest first, the `since` of the first is not looked at.
         joined: when the account was made, timezone-aware UTC like every instant here.
-        resume: an earlier result for the same tiers and policy; its steps before `from_` are taken as they are.
+        zone: whose calendar years count.
+        currency_digits: decimals of the currency's minor unit, for basis SPEND.
+        resume: an earlier result for the same ladders; its steps before `from_` are taken as they are.
         from_: given with `resume` and only then.
 
     Raises:
-        ValueError: for another basis or window, or negative grace days; for tiers that do not ascend from 0; for
-            `resume` without `from_` or the reverse; for resuming at a tier that is not in `tiers`; for resuming with
-            grace days, because a step does not tell since when points have been lacking.
+        ValueError: for ladders that do not follow each other, negative grace days, or tiers that do not ascend from 0;
+            for `resume` without `from_` or the reverse; for resuming at a tier that its ladder does not have; for
+            resuming where `resumable` says no.
     """
-    _check_policy(policy)
-    _check_tiers(tiers)
+    _check_ladders(ladders)
     if bool(resume) != (from_ is not None):
         raise ValueError("resume and from_ go together")
-    if resume and policy.grace_days:
-        raise ValueError("with grace days the path must be computed from scratch")
-    begin = from_ or _BEGINNING
-    first = TierStep(tier=tiers[0].id, since=joined, held_until=joined)
-    known = [first, *(step for step in resume[1:] if step.since < begin)]
-    grace = timedelta(days=policy.grace_days)
-    return (*known, *_further_steps(known[-1], _spans(sales, begin), tiers, grace))
+    if resume and not resumable(ladders):
+        raise ValueError("with grace days or another window the path must be computed from scratch")
+    resumed_at = from_ or BEGINNING
+    first = ladders[0].tiers[0].id
+    path = [TierStep(tier=first, since=BEGINNING, held_until=BEGINNING)]
+    path += [step for step in resume[1:] if step.since < resumed_at]
+    starts = [BEGINNING, *(ladder.since for ladder in ladders[1:]), END]
+    for ladder, (start, end) in zip(ladders, pairwise(starts), strict=True):
+        if resumed_at >= end:
+            continue
+        if start < resumed_at:
+            _rank(ladder.tiers, path[-1].tier)  # a tier gives way where its ladder ends, not where a path is resumed
+        cut = spans(sales, policy=ladder.policy, zone=zone, begin=max(start, resumed_at), end=end)
+        path[-1:] = _played(path[-1], list(cut), ladder, zone, scale_of(ladder.policy, currency_digits))
+    return (TierStep(tier=first, since=joined, held_until=joined), *path[1:])
 
 
 def step_at(steps: Sequence[TierStep], instant: datetime) -> TierStep:
@@ -123,94 +149,78 @@ def step_before(steps: Sequence[TierStep], instant: datetime) -> TierStep:
     return steps[bisect_left(steps, instant, lo=1, key=_since) - 1]
 
 
-def qualifying_points(sales: Iterable[QualifyingSale], at: datetime) -> int:
-    """Return the points of the sales in (at - 365 d, at]."""
-    return sum(sale.points for sale in sales if at - WINDOW < sale.at <= at)
-
-
 def tier_status(steps: Sequence[TierStep], *, tiers: Sequence[Tier], qualifying: int, at: datetime) -> TierStatus:
     """Return the status at `at`.
 
-    `until` is the next fall. A rise still to come (a till's clock may be minutes ahead) is not told before its time.
+    `until` is the next fall, or where a ladder planned ahead does without the tier. A rise still to come (a till's
+    clock may be minutes ahead) is not told before its time. Who never rose is in the lowest tier since joining, not
+    since before it, when some version renamed that tier. A tier that `tiers` does not have, because a path was stored
+    before its version, is told as the lowest, at which `loyalty.program.tier_of` lets it earn.
 
     Args:
-        steps: a result of `tier_steps` for the same `tiers`.
-        tiers: ascending by threshold.
-        qualifying: the `qualifying_points` at `at`. `points_to_next` is how many more the next threshold asks for;
+        steps: a result of `tier_path`.
+        tiers: of the ladder in force at `at`, ascending by threshold.
+        qualifying: the `qualifying` number at `at`. `points_to_next` is how many more the next threshold asks for;
             never below 0.
         at: timezone-aware UTC.
-
-    Raises:
-        ValueError: the step's tier is not in `tiers`.
     """
     position = _position_at(steps, at)
     step = steps[position]
-    rank = _rank(tiers, step.tier)
+    ranks = {tier.id: rank for rank, tier in enumerate(tiers)}
+    rank = ranks.get(step.tier, 0)
+    never_rose = rank == 0 and all(known.held_until <= known.since for known in steps[: position + 1])
     upcoming = steps[position + 1] if position + 1 < len(steps) else None
     following = tiers[rank + 1] if rank + 1 < len(tiers) else None
     return TierStatus(
         tier=tiers[rank],
-        since=step.since,
-        until=upcoming.since if upcoming and _rank(tiers, upcoming.tier) < rank else None,
+        since=max(step.since, steps[0].since) if never_rose else step.since,
+        until=upcoming.since if upcoming and ranks.get(upcoming.tier, -1) < rank else None,
         qualifying_points=qualifying,
         next=following,
         points_to_next=max(following.threshold - qualifying, 0) if following else None,
     )
 
 
-def _check_policy(policy: TierPolicy) -> None:
-    """Raise ValueError unless the policy is one that `_spans` and `_further_steps` can follow."""
-    if (policy.basis, policy.window) != (TierBasis.POINTS, TierWindow.ROLLING_365_DAYS):
-        raise ValueError(f"tiers by {policy.basis} over {policy.window} are not supported")
-    if policy.grace_days < 0:
-        raise ValueError(f"grace_days must not be negative, got {policy.grace_days}")
+def _check_ladders(ladders: Sequence[Ladder]) -> None:
+    """Raise ValueError unless the ladders follow each other and each can be climbed."""
+    if not ladders or any(earlier.since >= later.since for earlier, later in pairwise(ladders[1:])):
+        raise ValueError("ladders must follow each other, at least one")
+    for ladder in ladders:
+        if ladder.policy.grace_days < 0:
+            raise ValueError(f"grace_days must not be negative, got {ladder.policy.grace_days}")
+        thresholds = [tier.threshold for tier in ladder.tiers]
+        if thresholds[:1] != [0] or any(low >= high for low, high in pairwise(thresholds)):
+            raise ValueError(f"thresholds must ascend from 0, got {thresholds}")
 
 
-def _check_tiers(tiers: Sequence[Tier]) -> None:
-    """Raise ValueError unless the first threshold is 0 and each is above the one before."""
-    thresholds = [tier.threshold for tier in tiers]
-    if thresholds[:1] != [0] or any(low >= high for low, high in pairwise(thresholds)):
-        raise ValueError(f"thresholds must ascend from 0, got {thresholds}")
+def _played(held: TierStep, cut: Sequence[Span], ladder: Ladder, zone: ZoneInfo, scale: int) -> list[TierStep]:
+    """Return `held`, its hold as these spans renew it, and the steps that follow it.
 
-
-def _spans(sales: Sequence[QualifyingSale], begin: datetime) -> Iterator[tuple[datetime, datetime, int]]:
-    """Yield (start, end, qualifying points over [start, end)) without gaps from `begin` to the end of time.
-
-    What leaves and what comes in at one instant fall into one change, so neither shows without the other.
+    Within a span nothing changes, so at most one step falls into it: an upgrade at its start, or a fall when it is
+    due. A fall due exactly at a span's end is left to the next one, whose sales may still prevent it.
     """
-    changes: defaultdict[datetime, int] = defaultdict(int, {begin: 0, _END: 0})
-    for sale in sales:
-        changes[sale.at] += sale.points
-    for sale in sales:  # a second loop: two ascending runs sort in linear time
-        changes[sale.at + WINDOW] -= sale.points
-    points = 0
-    for start, end in pairwise(sorted(changes)):
-        points += changes[start]
-        if start >= begin:
-            yield start, end, points
-
-
-def _further_steps(
-    held: TierStep, spans: Iterable[tuple[datetime, datetime, int]], tiers: Sequence[Tier], grace: timedelta
-) -> Iterator[TierStep]:
-    """Yield the steps that follow `held` over `spans`.
-
-    Within a span nothing changes, so at most one step falls into it: an upgrade at its start, or a fall when the
-    points have been lacking, after the tier's own 365 days, for as long as `grace`. A fall due exactly at a span's end
-    is left to the next one, whose sales may still prevent it.
-    """
-    thresholds = [tier.threshold for tier in tiers]
-    rank = _rank(tiers, held.tier)
+    thresholds = [tier.threshold * scale for tier in ladder.tiers]
+    steps = [held]
+    if all(tier.id != held.tier for tier in ladder.tiers):
+        start, _, amount, _ = cut[0]
+        tier = ladder.tiers[bisect_right(thresholds, amount) - 1]
+        steps.append(TierStep(tier=tier.id, since=start, held_until=max(held.held_until, start)))
+    rank = _rank(ladder.tiers, steps[-1].tier)
     lacking_from: datetime | None = None
-    for start, end, points in spans:
-        deserved = bisect_right(thresholds, points) - 1
+    for start, end, amount, kept in cut:
+        deserved = bisect_right(thresholds, amount) - 1
         lacking_from = (lacking_from or start) if deserved < rank else None
-        since = max(lacking_from, held.held_until) + grace if lacking_from else start
+        since = start
+        if lacking_from:
+            since = fall_due(ladder.policy, zone, lacking_from=lacking_from, held_until=steps[-1].held_until)
         if deserved != rank and since < end:
-            held_until = since + HOLD if deserved > rank else since
-            held = TierStep(tier=tiers[deserved].id, since=since, held_until=held_until)
+            held_until = since + hold_of(ladder.policy) if deserved > rank else since
+            steps.append(TierStep(tier=ladder.tiers[deserved].id, since=since, held_until=held_until))
             rank, lacking_from = deserved, None
-            yield held
+        for total, until in kept:
+            if rank and total >= thresholds[rank] and until > steps[-1].held_until:
+                steps[-1] = replace(steps[-1], held_until=until)
+    return steps
 
 
 def _rank(tiers: Sequence[Tier], tier_id: str) -> int:

@@ -50,6 +50,23 @@ class ExpiryKind(StrEnum):
     SLIDING = "SLIDING"
 
 
+class HoldStatus(StrEnum):
+    """What became of a hold."""
+
+    ACTIVE = "ACTIVE"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+class RewardKind(StrEnum):
+    """What a reward gives."""
+
+    AMOUNT_OFF = "AMOUNT_OFF"
+    PRODUCT = "PRODUCT"
+    OFFER_CODE = "OFFER_CODE"
+
+
 class ReturnPolicy(StrEnum):
     """What happens to points of a returned sale that are already spent."""
 
@@ -101,6 +118,7 @@ class SourceKind(StrEnum):
     EXPIRY = "EXPIRY"
     MERGE = "MERGE"
     IMPORT = "IMPORT"
+    HOLD = "HOLD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +168,11 @@ class PendingPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryPolicy:
-    """When earned points end: `months` after the sale for ROLLING."""
+    """When earned points end.
+
+    ROLLING: `months` after the sale. END_OF_…: with the month, quarter or year that lies `months` (0 where None) after
+    it. SLIDING: `months` after the account's last activity.
+    """
 
     kind: ExpiryKind
     months: int | None = None
@@ -158,12 +180,38 @@ class ExpiryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierPolicy:
-    """What counts towards a tier, over which span, and how gently it is lost."""
+    """What counts towards a tier, over which span, and how gently it is lost; docs/decisions/0011 has the windows."""
 
     basis: TierBasis
     window: TierWindow
     grace_days: int
     keep_on_return: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralPolicy:
+    """Points for both sides of a referral, once the new customer's sale reaches `minimum_spend` (minor units)."""
+
+    referrer_points: int
+    referee_points: int
+    minimum_spend: int | None = None
+    per_referrer_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """What `points` buy: `value` (minor units) off, a product, or an offer's code. Its stock is counted elsewhere."""
+
+    id: str
+    title: str
+    points: int
+    kind: RewardKind
+    description: str | None = None
+    value: int | None = None
+    product_sku: str | None = None
+    offer_id: str | None = None
+    per_customer_limit: int | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,3 +229,5 @@ class Program:
     returns: ReturnPolicy
     tier_policy: TierPolicy
     overdraft_points: int
+    rewards: tuple[Reward, ...] = ()
+    referral: ReferralPolicy | None = None

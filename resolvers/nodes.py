@@ -4,26 +4,22 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from crm import ids
-from resolvers import customers, feedback, points, purchases
+from resolvers import customers, feedback, points, programs, purchases
 from resolvers.context import Context, Load
 from resolvers.policy import may
 from store.client import Document
 
-
-async def _programs(context: Context, keys: list[str]) -> list[Document | None]:
-    program = await points.program_in_force(context)
-    return [program if program["_id"] == key else None for key in keys]
-
-
 LOADS: Mapping[str, tuple[str, Load]] = {
     ids.CUSTOMER: ("Query.customer", customers.by_ids),
     ids.ACCOUNT: ("Customer.loyalty", points.accounts),
+    ids.HOLD: ("Customer.loyalty", points.holds_by_id),
     ids.TRANSACTION: ("Customer.loyalty", points.transactions),
     ids.PURCHASE: ("Query.purchase", purchases.by_ids),
     ids.STORE: ("Query.stores", purchases.shop_things),
     ids.PRODUCT: ("Query.products", purchases.shop_things),
     ids.FEEDBACK: ("Customer.feedback", feedback.by_ids),
-    ids.PROGRAM: ("Query.loyaltyProgram", _programs),
+    ids.REWARD: ("Query.loyaltyProgram", programs.rewards_by_id),
+    ids.PROGRAM: ("Query.loyaltyProgram", programs.by_ids),
 }
 """Which field a type's object is otherwise reached by, whose policy then holds here too, and how it is found."""
 

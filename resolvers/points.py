@@ -1,18 +1,20 @@
-"""Loyalty accounts: what the balance, the tier and the lots are at this instant, whatever the worker has posted yet."""
+"""Loyalty accounts: what balance, lots and holds are at this instant, whatever the worker has posted yet."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from crm.ids import account_of
+from crm.refusals import invalid
 from crm.values import Role
-from loyalty.ledger import Account, Ledger, next_expiry
-from loyalty.program import program_at
-from loyalty.tiers import WINDOW, TierStatus, tier_status
-from loyalty.values import Tier
+from loyalty.book import Book
+from loyalty.points import Account, due_at, ends_at
+from loyalty.replay import balance_as_of as as_of
+from loyalty.values import HoldStatus
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, listing
-from store import ledger, programs, purchases
-from store.client import Document
+from store import holds as stored_holds
+from store import keys, ledger
+from store.client import Document, Tx
 from store.collections import TRANSACTIONS
 
 
@@ -25,32 +27,108 @@ async def accounts(context: Context, ids: list[str]) -> Sequence[Document | None
     return await ledger.by_ids(context.call.database, ids)
 
 
-async def lots(context: Context, account: Document) -> list[Document]:
-    """Return the lots with points left that are not over yet, soonest to expire first."""
-    now = context.call.now
-    found: list[Document] = await context.load(all_live_lots, account["customerId"])
-    ending = [lot for lot in found if lot["expiresAt"] is not None and lot["expiresAt"] > now]
-    return ending + [lot for lot in found if lot["expiresAt"] is None]
-
-
 async def balance(context: Context, account: Document) -> Document:
-    """Return the totals at this instant; lots are read only where something fell due that is not posted yet."""
+    """Return the totals at this instant."""
+    return _balance_document((await _settled(context, account)).account)
+
+
+async def lots(context: Context, account: Document) -> list[Document]:
+    """Return the lots with points left that are not over yet, soonest to end first."""
+    if not _due(context, account) and not account["sliding"]:
+        found: list[Document] = await context.load(all_live_lots, account["customerId"])
+        return [lot for lot in found if lot["expiresAt"]] + [lot for lot in found if not lot["expiresAt"]]
+    book = await _settled(context, account, whole=True)
+    ends = {lot.id: ends_at(lot, book.account.activity_at, book.zone) for lot in book.lots.values() if lot.remaining}
+    live = sorted(ends, key=lambda id_: (ends[id_] is None, ends[id_] or context.call.now, id_))
+    return [{**ledger.lot_document(account["customerId"], book.lots[id_]), "expiresAt": ends[id_]} for id_ in live]
+
+
+async def holds(context: Context, account: Document) -> list[Document]:
+    """Return the holds that are active now, soonest to time out first."""
+    if not account["held"]:
+        return []
+    found: list[Document] = await context.load(active_holds, account["customerId"])
+    return [hold for hold in found if hold["expiresAt"] > context.call.now]
+
+
+def _due(context: Context, account: Document) -> bool:
+    return account["dueAt"] is not None and account["dueAt"] <= context.call.now
+
+
+async def _settled(context: Context, account: Document, *, whole: bool = False) -> Book:
+    """Return the account with all that fell due by now played; lots are read where something did, or for `whole`."""
+    call, owner = context.call, account["customerId"]
     totals = ledger.account_value(account)
-    if account["dueAt"] is not None and account["dueAt"] <= context.call.now:
-        lots = [ledger.lot_value(lot) for lot in await context.load(all_live_lots, account["customerId"])]
-        if next_expiry(lots) != totals.next_expiry:  # a write came in between, and posted what was due
-            (written,) = await ledger.by_ids(context.call.database, [account["_id"]])
-            return _balance_document(ledger.account_value(written or account))
-        working_copy = Ledger(totals, lots, now=context.call.now, new_id=context.call.new_id)
-        working_copy.settle()
-        totals = working_copy.account
-    return _balance_document(totals)
+    if not whole and not _due(context, account):
+        return Book(totals, now=call.now, new_id=call.new_id, zone=call.shop.time_zone)
+    lots = await context.load(all_live_lots, owner)
+    book = _book(context, totals, lots, await context.load(active_holds, owner) if account["held"] else [])
+    if not _agrees(totals, book):  # a write came in between the reads
+        book = _book(context, *await call.database.transaction(lambda tx: _read(context, owner, tx)))
+    book.settle()
+    return book
+
+
+def _book(context: Context, totals: Account, lots: Sequence[Document], holds: Sequence[Document]) -> Book:
+    call = context.call
+    return Book(
+        totals,
+        [ledger.lot_value(lot) for lot in lots],
+        [stored_holds.value(hold) for hold in holds],
+        now=call.now,
+        new_id=call.new_id,
+        zone=call.shop.time_zone,
+    )
+
+
+def _agrees(totals: Account, book: Book) -> bool:
+    lots, holds = book.lots.values(), book.holds.values()
+    return (
+        totals.pending == sum(lot.remaining for lot in lots if lot.pending)
+        and totals.available == sum(lot.available for lot in lots)
+        and totals.held == sum(lot.held for lot in lots) == sum(hold.points for hold in holds)
+        and totals.due_at == due_at(lots, holds, totals.activity_at, book.zone)
+    )
+
+
+async def _read(context: Context, owner: str, tx: Tx) -> tuple[Account, list[Document], list[Document]]:
+    """Read an account with all that belongs to it as of one instant."""
+    database = context.call.database
+    account = await ledger.get(database, owner, tx=tx)
+    lots = (await ledger.live_lots(database, [owner], tx=tx))[owner]
+    return ledger.account_value(account), lots, (await stored_holds.active(database, [owner], tx=tx))[owner]
 
 
 async def all_live_lots(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:
     """Batch function: lots with points left, over or not."""
     found = await ledger.live_lots(context.call.database, customer_ids)
     return [found[id_] for id_ in customer_ids]
+
+
+async def active_holds(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:
+    """Batch function: holds that have not been ended, over or not."""
+    found = await stored_holds.active(context.call.database, customer_ids)
+    return [found[id_] for id_ in customer_ids]
+
+
+async def balance_as_of(context: Context, account: Document, at: datetime) -> Document:
+    """Return the totals as they stood at an instant, by replay of the ledger.
+
+    Raises:
+        Refusal: INVALID for an instant to come.
+    """
+    call, owner = context.call, account["customerId"]
+    if at > call.now:
+        raise invalid("Nobody knows yet.", "at")
+
+    async def read(tx: Tx) -> Account:  # as of one instant: a capture in between would count twice
+        entries = await ledger.entries_until(call.database, owner, at, tx=tx)
+        named = list(dict.fromkeys(lot_id for entry in entries for lot_id, _ in entry.lots))
+        lots = [ledger.lot_value(lot) for lot in await ledger.lots_by_id(call.database, owner, named, tx=tx)]
+        holds = await stored_holds.reserved_at(call.database, owner, at, tx=tx)
+        return as_of(entries, lots, holds, at=at, zone=call.shop.time_zone)
+
+    return _balance_document(await call.database.transaction(read))
 
 
 def _balance_document(totals: Account) -> Document:
@@ -62,54 +140,6 @@ def _balance_document(totals: Account) -> Document:
         "debt": totals.debt,
         "lifetimeEarned": totals.lifetime_earned,
         "nextExpiry": {"points": expiry.points, "at": expiry.at} if expiry else None,
-    }
-
-
-async def tier(context: Context, account: Document) -> Document:
-    """Return the tier held at this instant, since and until when, and the way to the next."""
-    now = context.call.now
-    program = program_at(await context.call.shop.known.programs(), now)
-    steps = ledger.steps_value(account["tierSteps"])
-    qualifying = await _qualifying(context, account)
-    return _tier_document(tier_status(steps, tiers=program.tiers, qualifying=qualifying, at=now))
-
-
-async def _qualifying(context: Context, account: Document) -> int:
-    known, now = account.get("qualifying"), context.call.now
-    if known is None:
-        return 0
-    if known["from"] <= now and (known["until"] is None or now < known["until"]):
-        return int(known["points"])
-    counted: int = await context.load(qualifying_points, account["customerId"])
-    return counted
-
-
-async def qualifying_points(context: Context, customer_ids: list[str]) -> Sequence[int]:
-    """Batch function: what counts towards the tier now, counted where a sale has left the window since the last one."""
-    now = context.call.now
-    found = await purchases.qualifying_totals(context.call.database, customer_ids, after=now - WINDOW, until=now)
-    return [found.get(id_, 0) for id_ in customer_ids]
-
-
-def _tier_document(status: TierStatus) -> Document:
-    return {
-        "tier": tier_document(status.tier),
-        "since": status.since,
-        "until": status.until,
-        "qualifyingPoints": status.qualifying_points,
-        "next": tier_document(status.next) if status.next else None,
-        "pointsToNext": status.points_to_next,
-    }
-
-
-def tier_document(tier: Tier) -> dict[str, Any]:
-    """Return a tier as clients see it."""
-    return {
-        "_id": tier.id,
-        "name": tier.name,
-        "threshold": tier.threshold,
-        "earnMultiplier": programs.rate_text(tier.earn_multiplier),
-        "benefits": list(tier.benefits),
     }
 
 
@@ -127,11 +157,22 @@ async def transactions(context: Context, ids: list[str]) -> Sequence[Document | 
     return [entry if entry and entry["owner"] == own else None for entry in found]
 
 
-async def program_in_force(context: Context) -> Document:
-    """Return the programme in force now, as clients see it."""
-    program = program_at(await context.call.shop.known.programs(), context.call.now)
-    document = programs.document(program)
-    document["_id"] = document.pop("programId")
-    document["tiers"] = [tier_document(tier) for tier in program.tiers]
-    document["earningRules"] = [{**rule, "_id": rule["id"]} for rule in document["earningRules"]]
-    return document
+async def holds_by_id(context: Context, ids: list[str]) -> Sequence[Document | None]:
+    """Batch function: holds by id, one that has timed out as what it is; for a customer those of others are missing."""
+    names = [keys.of_id(id_) for id_ in ids]
+    owners = await keys.find(context.call.database, names)
+    own = context.caller.customer_id
+    wanted = [
+        id_
+        for id_, name in zip(ids, names, strict=True)
+        if name in owners and (context.caller.role is not Role.CUSTOMER or owners[name]["owner"] == own)
+    ]
+    pairs = [(owners[keys.of_id(id_)]["owner"], id_) for id_ in wanted]
+    found = {hold["_id"]: hold for hold in await stored_holds.owned_by(context.call.database, pairs)}
+    return [_at(found.get(id_), context.call.now) for id_ in ids]
+
+
+def _at(hold: Document | None, now: datetime) -> Document | None:
+    if hold and hold["status"] == HoldStatus.ACTIVE and hold["expiresAt"] <= now:
+        return {**hold, "status": HoldStatus.EXPIRED.value}
+    return hold

@@ -36,6 +36,14 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Mutation.recordReturns": TILLS,
     "Mutation.cancelPurchase": TILLS,
     "Mutation.claimPurchase": KNOWN,
+    "Mutation.holdPoints": KNOWN,
+    "Mutation.captureHold": TILLS,
+    "Mutation.releaseHold": KNOWN,
+    "Mutation.redeemReward": KNOWN,
+    "Mutation.adjustPoints": DESK,
+    "Mutation.transferPoints": DESK,
+    "Mutation.trackEvents": KNOWN,
+    "Mutation.saveLoyaltyProgram": frozenset({A}),
     "Mutation.submitFeedback": KNOWN,
     "Mutation.replyToFeedback": DESK,
     "Mutation.saveStore": frozenset({A}),
@@ -62,6 +70,7 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Customer.loyalty": KNOWN,
     "Customer.purchases": KNOWN,
     "Customer.feedback": OWN,
+    "Customer.referralCode": OWN,
 }
 
 

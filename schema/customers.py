@@ -74,6 +74,7 @@ class Customer(Node):
     personalization: Personalization = computed(
         lambda customer, _: customers.personalization(customer), "What a missing consent withholds."
     )
+    referral_code: str | None = stored("The code by which this person refers others.")
     lifecycle_stage: LifecycleStage = computed(customers.stage, "Where the person stands with the shop now.")
     metrics: CustomerMetrics = stored("What the purchases add up to.")
     loyalty: LoyaltyAccount = relation(

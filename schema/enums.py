@@ -22,6 +22,8 @@ DESCRIPTIONS = {
     loyalty.Period: "The span over which a cap counts.",
     loyalty.PendingKind: "When earned points become spendable.",
     loyalty.ExpiryKind: "When earned points end.",
+    loyalty.HoldStatus: "What became of a hold.",
+    loyalty.RewardKind: "What a reward gives.",
     loyalty.ReturnPolicy: "What happens to points of a returned sale that are already spent.",
     loyalty.TierBasis: "What counts towards a tier.",
     loyalty.TierWindow: "The span whose sales count towards a tier.",

@@ -13,7 +13,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import InputContext
 
-from services import inputs
+from services import inputs, program_inputs
 from services.input_types import Input, NodeId
 
 InputT = TypeVar("InputT", bound=Input)
@@ -32,8 +32,11 @@ def _input(model: type[InputT], *, one_of: bool = False) -> type[InputT]:
     for field in definition.fields:
         if field.default is None or one_of:
             field.default = field.default_value = strawberry.UNSET
-        if NodeId in get_args(model.model_fields[field.python_name].annotation):
+        kinds = get_args(model.model_fields[field.python_name].annotation)
+        if NodeId in kinds:
             field.type_annotation = StrawberryAnnotation(strawberry.ID | None)
+        elif any(list[NodeId] in (kind, *get_args(kind)) for kind in kinds):
+            field.type_annotation = StrawberryAnnotation(list[strawberry.ID] | None)
     return model
 
 
@@ -51,5 +54,14 @@ _input(inputs.RecordReturnInput)
 _input(inputs.StoreInput)
 _input(inputs.ProductInput)
 _input(inputs.FeedbackInput)
+_input(inputs.EventInput)
+_input(program_inputs.TierInput)
+_input(program_inputs.EarningRuleInput)
+_input(program_inputs.RewardInput)
+_input(program_inputs.PendingPolicyInput)
+_input(program_inputs.ExpiryPolicyInput)
+_input(program_inputs.TierPolicyInput)
+_input(program_inputs.ReferralPolicyInput)
+_input(program_inputs.LoyaltyProgramInput)
 _input(inputs.CustomerFilter)
 _input(inputs.FeedbackFilter)

@@ -1,27 +1,32 @@
 """The loyalty account as a customer sees it, and the programme behind it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
-from crm.ids import ACCOUNT, PROGRAM, TRANSACTION
+from crm.ids import ACCOUNT, HOLD, PROGRAM, REWARD, TRANSACTION, product_id
+from crm.refusals import invalid
 from crm.values import Channel
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
+    HoldStatus,
     PendingKind,
     Period,
     ReturnPolicy,
+    RewardKind,
     SourceKind,
     TierBasis,
     TierWindow,
     TransactionType,
 )
-from resolvers import points
+from resolvers import points, programs, purchases, tiers
 from resolvers.lists import PageArguments, load_pages
-from schema.common import Connection, ExternalId, Node, known_by
-from schema.fields import After, Before, First, Info, Last, answered, field, stored
+from schema.common import Connection, ExternalId, Money, Node, known_by
+from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
 from schema.scalars import DateTime, Decimal
+from schema.shop import Product
+from services.input_types import parse_instant
 
 
 @strawberry.type(description="Points that end at one instant.")
@@ -59,9 +64,9 @@ class PointsLot:
 
     id: strawberry.ID = stored("Names the lot.")
     earned: int = stored("How many points it began with.")
-    remaining: int = stored("How many are left.")
+    remaining: int = stored("How many are left, those that are held included.")
     earned_at: DateTime = stored("When the sale happened.")
-    active_at: DateTime = stored("From when on they can be spent.")
+    active_at: DateTime = stored("From when on they can be spent; the year 9999 while an event is awaited.")
     expires_at: DateTime | None = stored("From when on they are gone; null: never.")
     source: PointsSource = stored("What earned them.")
 
@@ -99,9 +104,51 @@ class TierStatus:
     tier: Tier = stored("The tier held.")
     since: DateTime = stored("Since when.")
     until: DateTime | None = stored("When it would fall without further sales; null: never.")
-    qualifying_points: int = stored("Points kept of the sales of the last 365 days.")
+    qualifying_points: int = stored("What counts towards a tier now: points, or whole units of currency.")
     next: Tier | None = stored("The next higher tier.")
     points_to_next: int | None = stored("Qualifying points missing to it.")
+
+
+@strawberry.type(description="Points reserved for a while; they do not expire meanwhile.")
+class PointsHold(Node):
+    """Captured in whole or in part, released, or timed out."""
+
+    points: int = stored("How many were reserved.")
+    captured: int = stored("How many of them were spent.")
+    status: HoldStatus = stored("What became of it.")
+    expires_at: DateTime = stored("From when on it no longer holds.")
+
+    is_type_of = known_by(HOLD)
+
+
+@strawberry.type(description="What points buy.")
+class Reward(Node):
+    """Of the programme; its id stays over versions."""
+
+    title: str = stored("The name customers see.")
+    description: str | None = stored("More about it.")
+    points: int = stored("What it costs.")
+    kind: RewardKind = stored("What it gives.")
+    value: Money | None = stored("What AMOUNT_OFF takes off.")
+    product: Product | None = relation(
+        purchases.shop_things,
+        "What PRODUCT gives.",
+        key=lambda reward: product_id(reward["productSku"]) if reward["productSku"] else None,
+    )
+    stock: int | None = answered(programs.stock, "How many are left; null: as many as anybody wants.")
+    per_customer_limit: int | None = stored("How often one customer may have it.")
+    active: bool = stored("Whether it can be redeemed.")
+
+    is_type_of = known_by(REWARD)
+
+
+@strawberry.type(description="A reward, as it is to one customer.")
+class RewardOption:
+    """Rewards that are gone are not shown."""
+
+    reward: Reward = stored("The reward.")
+    affordable: bool = stored("Whether the available points suffice.")
+    missing_points: int = stored("Points that are missing to it.")
 
 
 @strawberry.type(description="A customer's points.")
@@ -109,10 +156,25 @@ class LoyaltyAccount(Node):
     """One person has one."""
 
     balance: PointsBalance = answered(points.balance, "The totals now.")
-    tier: TierStatus = answered(points.tier, "The tier now.")
+    tier: TierStatus = answered(tiers.tier, "The tier now.")
     lots: list[PointsLot] = answered(points.lots, "Lots with points left, soonest to expire first.")
+    holds: list[PointsHold] = answered(points.holds, "Holds that are active now, soonest to time out first.")
+    rewards: list[RewardOption] = answered(
+        programs.options, "Rewards that can be had now, the cheapest first, and what is missing for each."
+    )
 
-    @field("The ledger, newest first.")
+    @field("The totals as they stood at an instant: the ledger replayed, the same answer whenever it is asked.")
+    async def balance_as_of(
+        self: Any, info: Info, at: Annotated[DateTime, strawberry.argument(description="When; not in the future.")]
+    ) -> PointsBalance:
+        """Return the totals of then."""
+        try:
+            instant = parse_instant(at)
+        except ValueError as problem:
+            raise invalid(str(problem), "at") from None
+        return await points.balance_as_of(info.context, self, instant)
+
+    @field("The ledger, newest first; what fell due stands in it once it is written down, within about a second.")
     async def transactions(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[PointsTransaction]:
@@ -172,19 +234,31 @@ class TierPolicy:
     keep_on_return: bool = stored("Whether returned sales go on counting.")
 
 
+@strawberry.type(description="Points for both sides of a referral, once the new customer has bought.")
+class ReferralPolicy:
+    """Of the programme."""
+
+    referrer_points: int = stored("For whoever referred.")
+    referee_points: int = stored("For the new customer.")
+    minimum_spend: Money | None = stored("What the new customer's sale must come to, tax left out.")
+    per_referrer_limit: int | None = stored("How many referrals of one customer are rewarded to that customer.")
+
+
 @strawberry.type(description="The rules by which points are earned, kept and lost.")
 class LoyaltyProgram(Node):
-    """The version in force now."""
+    """One version of it; its id stays over all."""
 
     version: int = stored("Grows with every change.")
     name: str = stored("What the shop calls it.")
     valid_from: DateTime = stored("Since when this version is in force.")
     earning_rules: list[EarningRule] = stored("What earns points; all that match add up.")
     tiers: list[Tier] = stored("The tiers, lowest first.")
+    rewards: list[Reward] = stored("What points buy.")
     pending: PendingPolicy = stored("When earned points become spendable.")
     expiry: ExpiryPolicy = stored("When earned points end.")
     returns: ReturnPolicy = stored("What happens to points of a returned sale that are already spent.")
     tier_policy: TierPolicy = stored("What counts towards a tier.")
     overdraft_points: int = stored("Debt that a sale's direct points may make.")
+    referral: ReferralPolicy | None = stored("Points for referrals.")
 
     is_type_of = known_by(PROGRAM)

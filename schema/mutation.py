@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from schema.fields import Info, mutation
+from schema.loyalty_mutation import LoyaltyMutation, Whose
 from schema.payloads import (
     CustomerPayload,
     FeedbackPayload,
@@ -17,6 +18,7 @@ from schema.payloads import (
 )
 from schema.scalars import DateTime
 from services import claims, customers, feedback, products, purchases, returns
+from services import consents as consents_
 from services.input_types import parse_past_instant
 from services.inputs import (
     ConsentInput,
@@ -34,11 +36,9 @@ from services.inputs import (
 )
 from services.outcomes import done
 
-Whose = Annotated[CustomerKey | None, strawberry.argument(description="Which customer; left out: the caller.")]
-
 
 @strawberry.type(description="What can be changed; wrong input comes back as userErrors and has changed nothing.")
-class Mutation:
+class Mutation(LoyaltyMutation):
     """Thin: each field is one service."""
 
     @mutation("Create a customer with at least one key.")
@@ -73,8 +73,8 @@ class Mutation:
         customer: Whose = None,
         consents: Annotated[list[ConsentInput], strawberry.argument(description="The statements.")],
     ) -> CustomerPayload:
-        """See services/customers.py."""
-        return await customers.set_consents(info.context.call, customer, consents)
+        """See services/consents.py."""
+        return await consents_.set_consents(info.context.call, customer, consents)
 
     @mutation("Record a sale, with its points in the same transaction; sent again, it gives the first one.")
     async def record_purchase(

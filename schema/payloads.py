@@ -7,12 +7,13 @@ from typing import Any
 
 import strawberry
 
-from resolvers import customers, feedback, purchases
+from resolvers import customers, feedback, points, programs, purchases
 from resolvers.context import Load
 from schema.common import UserError
 from schema.customers import Customer
 from schema.feedback import Feedback
 from schema.fields import Info, field, relation, stored
+from schema.loyalty import LoyaltyAccount, LoyaltyProgram, PointsHold, PointsTransaction, Reward
 from schema.purchases import Purchase, PurchaseReturn
 from schema.shop import Product, Store
 
@@ -23,6 +24,16 @@ USER_ERRORS = "What was wrong; empty where it was carried out."
 def _named(load: Load, name: str, description: str) -> Any:
     """Return the payload's field whose object the outcome names by id."""
     return relation(load, description, key=lambda outcome: outcome.get(name))
+
+
+def _account_of(name: str) -> Any:
+    """Return the resolver of an account whose field's name is a word of Python's."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        account = root.get(name)
+        return await info.context.load(points.accounts, account) if account else None
+
+    return resolve
 
 
 @strawberry.type(description="The customer that was created or changed.")
@@ -114,5 +125,72 @@ class FeedbackPayload:
     """Of submitFeedback and replyToFeedback."""
 
     feedback: Feedback | None = _named(feedback.by_ids, "feedback", "The feedback.")
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+ACCOUNT = "The account as it is now."
+
+
+@strawberry.type(description="The hold that was made or ended.")
+class HoldPayload:
+    """Of holdPoints, captureHold, releaseHold."""
+
+    hold: PointsHold | None = _named(points.holds_by_id, "hold", "The hold.")
+    account: LoyaltyAccount | None = _named(points.accounts, "account", ACCOUNT)
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="The reward that was redeemed.")
+class RedeemRewardPayload:
+    """Of redeemReward."""
+
+    reward: Reward | None = _named(programs.rewards_by_id, "reward", "The reward.")
+    code: str | None = stored("Names the reward at the till, once: recordPurchase takes it in codes.")
+    transaction: PointsTransaction | None = _named(points.transactions, "transaction", "What was spent on it.")
+    account: LoyaltyAccount | None = _named(points.accounts, "account", ACCOUNT)
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="Points that were given or taken by hand.")
+class PointsPayload:
+    """Of adjustPoints."""
+
+    transaction: PointsTransaction | None = _named(points.transactions, "transaction", "The entry.")
+    account: LoyaltyAccount | None = _named(points.accounts, "account", ACCOUNT)
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="Points that went from one account to another.")
+class TransferPayload:
+    """Of transferPoints."""
+
+    from_: LoyaltyAccount | None = strawberry.field(
+        resolver=_account_of("from"), name="from", description="The account they left."
+    )
+    to: LoyaltyAccount | None = _named(points.accounts, "to", "The account they went to.")
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="The programme's version that was saved.")
+class LoyaltyProgramPayload:
+    """Of saveLoyaltyProgram."""
+
+    loyalty_program: LoyaltyProgram | None = _named(
+        programs.versions, "loyaltyProgram", "The version, in force or planned."
+    )
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="The account that the events were about.")
+class EventsPayload:
+    """Of trackEvents."""
+
+    account: LoyaltyAccount | None = _named(points.accounts, "account", ACCOUNT)
     replayed: bool = stored(REPLAYED)
     user_errors: list[UserError] = stored(USER_ERRORS)

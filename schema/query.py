@@ -6,7 +6,7 @@ import strawberry
 
 from crm.refusals import invalid
 from crm.values import CustomerSort
-from resolvers import customers, feedback, nodes, points, purchases
+from resolvers import customers, feedback, nodes, programs, purchases
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
@@ -101,7 +101,7 @@ class Query:
     @query("The loyalty programme in force now.")
     async def loyalty_program(self, info: Info) -> LoyaltyProgram:
         """Return the version in force."""
-        return await points.program_in_force(info.context)
+        return await programs.program_in_force(info.context)
 
     @query("Feedback, newest first.")
     async def feedback(

@@ -11,7 +11,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from services.input_types import CalendarDate, Currency, JsonObject, Minor, PriceUnits, QuantityUnits
+from services.input_types import CalendarDate, Currency, JsonObject, Minor, PriceUnits, QuantityUnits, RateUnits
 
 Decimal = NewType("Decimal", str)
 DateTime = NewType("DateTime", datetime)
@@ -54,6 +54,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     Minor: _DECIMAL,
     QuantityUnits: _DECIMAL,
     PriceUnits: _DECIMAL,
+    RateUnits: _DECIMAL,
     DateTime: _DATE_TIME,
     datetime: _DATE_TIME,
     Date: _DATE,

@@ -11,33 +11,37 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from crm.ids import account_of, customer_of
-from loyalty.values import Program
+from loyalty.book import Book
+from loyalty.values import HoldStatus
 from services.checks import (
     Difference,
     differing,
     entry_differences,
+    hold_differences,
     lot_differences,
-    metrics_differences,
-    money_differences,
     moves_of,
-    points_differences,
     tier_differences,
     total_differences,
 )
 from services.context import Call
 from services.customers import key_documents as keys_of_customer
+from services.known import Programs
+from services.liability import Liability
+from services.sale_checks import metrics_differences, money_differences, points_differences
 from services.stored_sale import key_documents as keys_of_purchase
 from store import checking, keys
 from store.checking import Window
 from store.client import Document, Tx
+from store.holds import value as hold_value
+from store.ledger import account_value, lot_value
 
 __all__ = ["Difference", "Report", "check"]
 
 KEPT_MAX = 1000
 PEOPLE_MAX = 200
 DOCUMENTS_MAX = 5000
-PREFIXES = ("card:", "email:", "ext:", "phone:", "id:pur_", "pur:", "ret:")
-"""The natural keys that name customers and purchases; `idem:` names requests and is not checked."""
+PREFIXES = ("card:", "email:", "ext:", "phone:", "ref:", "id:pur_", "pur:", "ret:")
+"""The natural keys that name customers and purchases; all others name requests, events, codes, and are not checked."""
 
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a document raises that lacks a field or holds something else in it."""
@@ -53,6 +57,7 @@ class Report:
 
     Args:
         sales: totals of all purchases, in minor units.
+        liability: points outstanding, by the month in which they end.
         difference_count: all that was found, of which `differences` keeps the first `KEPT_MAX`.
     """
 
@@ -63,6 +68,7 @@ class Report:
     transactions: int = 0
     lots: int = 0
     sales: int = 0
+    liability: Liability = field(default_factory=Liability)
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -96,6 +102,8 @@ async def check(call: Call, progress: Callable[[int, int], None] | None = None) 
         progress: called with (done, total), in documents; total is an estimate.
     """
     report = Report()
+    program = (await call.shop.known.programs()).at(call.now)
+    report.liability.program_id, report.liability.program = program.id, program.name
     told = _Told(progress, await checking.size(call.database))
     told.tell()
     await _check_owners(call, report, told)
@@ -115,6 +123,8 @@ async def _check_owners(call: Call, report: Report, told: _Told) -> None:
         lots = window.lots_by_owner()
         for owner in window.owners():
             report.add(_of_owner(call, owner, window, lots.get(owner, []), found, programs))
+            with suppress(*MALFORMED):  # told as unreadable
+                _count(call, report, owner, window, lots.get(owner, []))
         sales = [sale for of_owner in window.purchases.values() for sale in of_owner]
         report.customers += len(window.customers)
         report.purchases += len(sales)
@@ -123,6 +133,22 @@ async def _check_owners(call: Call, report: Report, told: _Told) -> None:
         report.transactions += sum(len(entries) for entries in window.entries.values())
         told.add(len(sales))
         after = window.until
+
+
+def _count(call: Call, report: Report, owner: str, window: Window, lots: Iterable[Document]) -> None:
+    """Take an account into the liability, as it stands once what fell due is played."""
+    if owner not in window.accounts:
+        return
+    book = Book(
+        account_value(window.accounts[owner]),
+        [lot_value(lot) for lot in lots],
+        [hold_value(hold) for hold in window.holds.get(owner, [])],
+        now=call.now,
+        new_id=call.new_id,
+        zone=call.shop.time_zone,
+    )
+    book.settle()
+    report.liability.count(book)
 
 
 async def _window(call: Call, after: str) -> tuple[Window, Keys]:
@@ -161,7 +187,7 @@ def _keys_of_sale(sale: Document) -> list[Document]:
 
 
 def _of_owner(
-    call: Call, owner: str, window: Window, own: list[Document], found: Keys, programs: tuple[Program, ...]
+    call: Call, owner: str, window: Window, own: list[Document], found: Keys, programs: Programs
 ) -> Iterator[Difference]:
     """Yield what differs about one owner; a document that lacks what every one has is a difference too."""
     try:
@@ -171,20 +197,23 @@ def _of_owner(
 
 
 def _differences(
-    call: Call, owner: str, window: Window, own: list[Document], found: Keys, programs: tuple[Program, ...]
+    call: Call, owner: str, window: Window, own: list[Document], found: Keys, programs: Programs
 ) -> Iterator[Difference]:
     customer, account = window.customers.get(owner), window.accounts.get(owner)
     purchases, entries = window.purchases.get(owner, []), window.entries.get(owner, [])
-    moves = moves_of(entries)
+    moves = moves_of(entries, {sale["_id"] for sale in purchases})
     if account is None:
         yield from _orphans(owner, customer, [*purchases, *entries])
     else:
         lots = {lot["_id"]: lot for lot in own}
         lots |= {id_: window.lots[id_] for id_ in moves.lots if id_ in window.lots}
         yield from entry_differences(account["_id"], entries)
-        yield from lot_differences(account, moves, lots)
-        yield from total_differences(account, entries, moves, lots.values())
-        yield from tier_differences(call, account, customer, purchases, programs[-1])
+        holds = window.holds.get(owner, [])
+        active = [hold for hold in holds if hold["status"] == HoldStatus.ACTIVE]
+        yield from lot_differences(account, moves, lots, active)
+        yield from total_differences(call, account, entries, moves, lots.values(), active)
+        yield from hold_differences(account, moves, holds, purchases)
+        yield from tier_differences(call, account, customer, purchases, programs)
         known = {sale["_id"] for sale in purchases}
         for id_ in sorted(moves.earned_by_purchase.keys() - known):
             yield Difference(account["_id"], f"purchases.{id_}", None, moves.earned_by_purchase[id_])

@@ -4,23 +4,20 @@ Pure functions over the documents of one owner. `what` is the path of what diffe
 `entries.3.balanceAfter`, where 3 is the entry's place in the ledger.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from crm.values import PurchaseStatus
-from loyalty.earning import points_taken_back
-from loyalty.ledger import Lot, next_expiry
-from loyalty.program import program_at
-from loyalty.tiers import QualifyingSale, tier_steps
-from loyalty.values import Program, ReturnPolicy, SourceKind, TransactionType
+from loyalty.points import EARNED, Lot, due_at, is_activity, next_expiry
+from loyalty.tiers import tier_path
+from loyalty.values import HoldStatus, SourceKind, TransactionType
 from services.context import Call
-from services.standing import qualifying_document
-from services.stored_sale import kept_shares
+from services.known import Programs
+from services.standing import outdated, qualifying_document
 from store.client import Document
-from store.customers import NO_PURCHASES
-from store.ledger import account_value, lot_value, steps_document
+from store.holds import value as hold_value
+from store.ledger import lot_value, source_value, steps_document
+from store.purchases import qualifying_sale
 
 Checks = Iterable[tuple[str, object, object]]
 """What, as stored, as computed."""
@@ -59,7 +56,13 @@ class Moves:
     lots_of_purchase: dict[str, list[str]] = field(default_factory=dict)
     earned_by_purchase: dict[str, int] = field(default_factory=dict)
     taken_from_purchase: dict[str, int] = field(default_factory=dict)
+    bonus_by_purchase: dict[str, int] = field(default_factory=dict)
+    spent_on_purchase: dict[str, int] = field(default_factory=dict)
+    lots_spent_on_purchase: dict[str, dict[str, int]] = field(default_factory=dict)
+    spent_from_hold: dict[str, int] = field(default_factory=dict)
+    given_to_purchase: dict[str, int] = field(default_factory=dict)
     points_of_lot: dict[str, int] = field(default_factory=dict)
+    activity_at: datetime | None = None
 
     @property
     def debt(self) -> int:
@@ -67,27 +70,48 @@ class Moves:
         return sum(self.lots.values()) - self.points
 
 
-def moves_of(entries: Sequence[Document]) -> Moves:
-    """Add up the entries of a ledger."""
+def moves_of(entries: Sequence[Document], own: Collection[str]) -> Moves:
+    """Add up the entries of a ledger; `own` are the purchases of its owner: a referrer's entries name another's."""
     moves = Moves()
     for entry in entries:
         kind, points, node = entry["type"], entry["points"], entry["source"].get("nodeId")
         moves.points += points
-        if kind in (TransactionType.EARN, TransactionType.BONUS):
+        if kind in EARNED:
             moves.earned += points
+        if is_activity(TransactionType(kind), source_value(entry["source"])):
+            moves.activity_at = max(moves.activity_at or entry["at"], entry["at"])
         for part in entry["lots"]:
-            moves.lots[part["id"]] = moves.lots.get(part["id"], 0) + part["points"]
+            _add(moves.lots, part["id"], part["points"])
             if kind == TransactionType.EXPIRE:
-                moves.expired[part["id"]] = moves.expired.get(part["id"], 0) - part["points"]
-        if kind == TransactionType.EARN and entry["source"]["kind"] == SourceKind.PURCHASE:
-            made = [part["id"] for part in entry["lots"]]
-            moves.earned_by_purchase[node] = moves.earned_by_purchase.get(node, 0) + points
-            moves.lots_of_purchase.setdefault(node, []).extend(made)
-            if len(made) == 1:
-                moves.points_of_lot[made[0]] = points
-        elif kind == TransactionType.RETURN_EARNED:
-            moves.taken_from_purchase[node] = moves.taken_from_purchase.get(node, 0) - points
+                _add(moves.expired, part["id"], -part["points"])
+        if kind in EARNED and len(entry["lots"]) == 1:
+            moves.points_of_lot[entry["lots"][0]["id"]] = points
+        _count_purchase(moves, entry, kind, node, foreign=node not in own)
     return moves
+
+
+def _count_purchase(moves: Moves, entry: Document, kind: str, node: str, *, foreign: bool) -> None:
+    """Count an entry for the purchase it names; a referrer's share of somebody else's purchase is not counted."""
+    source, points = entry["source"]["kind"], entry["points"]
+    if kind in EARNED and (source == SourceKind.PURCHASE or (source == SourceKind.REFERRAL and not foreign)):
+        _add(moves.earned_by_purchase, node, points)
+        if kind == TransactionType.BONUS:
+            _add(moves.bonus_by_purchase, node, points)
+        moves.lots_of_purchase.setdefault(node, []).extend(part["id"] for part in entry["lots"])
+    elif kind == TransactionType.SPEND and source == SourceKind.PURCHASE:
+        _add(moves.spent_on_purchase, node, -points)
+        for part in entry["lots"]:
+            _add(moves.lots_spent_on_purchase.setdefault(node, {}), part["id"], -part["points"])
+    elif kind == TransactionType.SPEND and source == SourceKind.HOLD:
+        _add(moves.spent_from_hold, node, -points)
+    elif kind == TransactionType.RETURN_SPENT:
+        _add(moves.given_to_purchase, node, points)
+    elif kind == TransactionType.RETURN_EARNED and not foreign:
+        _add(moves.taken_from_purchase, node, -points)
+
+
+def _add(sums: dict[str, int], key: str, points: int) -> None:
+    sums[key] = sums.get(key, 0) + points
 
 
 def entry_differences(account_id: str, entries: Sequence[Document]) -> Iterator[Difference]:
@@ -122,9 +146,17 @@ def _entry_checks(entries: Sequence[Document]) -> Iterator[tuple[int, Checks]]:
         before = at
 
 
-def lot_differences(account: Document, moves: Moves, lots: Mapping[str, Document]) -> Iterator[Difference]:
-    """Compare each lot of an account with what the entries did to it; `lots` are all of them, and those named."""
-    for id_ in sorted({*lots, *moves.lots}):
+def lot_differences(
+    account: Document, moves: Moves, lots: Mapping[str, Document], holds: Sequence[Document]
+) -> Iterator[Difference]:
+    """Compare each lot of an account with what the entries did to it, and with what active holds reserve of it.
+
+    `lots` are all of the account's, and those that entries name.
+    """
+    held: dict[str, int] = {}
+    for part in (part for hold in holds for part in hold["parts"]):
+        _add(held, part["id"], part["points"])
+    for id_ in sorted({*lots, *moves.lots, *held}):
         lot = lots.get(id_)
         remaining, expired = moves.lots.get(id_, 0), moves.expired.get(id_, 0)
         if lot is None:
@@ -135,126 +167,85 @@ def lot_differences(account: Document, moves: Moves, lots: Mapping[str, Document
             ("earned", lot["earned"], moves.points_of_lot.get(id_, lot["earned"])),
             ("remaining", lot["remaining"], remaining),
             ("remaining", lot["remaining"], min(max(lot["remaining"], 0), lot["earned"])),
+            ("held", lot["held"], held.get(id_, 0)),
+            ("held", lot["held"], min(max(lot["held"], 0), 0 if lot["pending"] else lot["remaining"])),
             ("expired", lot["expired"], min(max(lot["expired"], 0), expired)),
         )
         yield from differing(account["_id"], ((f"lots.{id_}.{what}", old, new) for what, old, new in checks))
 
 
 def total_differences(
-    account: Document, entries: Sequence[Document], moves: Moves, lots: Iterable[Document]
+    call: Call,
+    account: Document,
+    entries: Sequence[Document],
+    moves: Moves,
+    lots: Iterable[Document],
+    holds: Sequence[Document],
 ) -> Iterator[Difference]:
-    """Compare an account's totals, as stored and before anything that is due, with its entries and lots."""
+    """Compare an account's totals, as stored and before anything that is due, with its entries, lots and holds."""
     available, pending, held, debt = (account[name] for name in ("available", "pending", "held", "debt"))
     own: list[Lot] = [lot_value(lot) for lot in lots if lot["owner"] == account["customerId"]]
-    expiry = next_expiry(own)
-    return differing(
+    zone, activity_at = call.shop.time_zone, moves.activity_at
+    expiry = next_expiry(own, activity_at, zone)
+    yield from differing(
         account["_id"],
         (
             ("sequence", account["sequence"], len(entries)),
             ("balance", available + pending + held - debt, moves.points),
-            ("available", available, sum(lot.remaining for lot in own) - pending - held),
+            ("available", available, sum(lot.available for lot in own)),
+            ("pending", pending, sum(lot.remaining for lot in own if lot.pending)),
+            ("held", held, sum(hold["points"] for hold in holds)),
             ("debt", debt, max(moves.debt, 0)),
             ("lifetimeEarned", account["lifetimeEarned"], moves.earned),
             ("lastAt", account.get("lastAt"), entries[-1]["at"] if entries else None),
+            ("activityAt", account.get("activityAt"), activity_at),
             ("nextExpiry", account.get("nextExpiry"), {"points": expiry.points, "at": expiry.at} if expiry else None),
-            ("dueAt", account.get("dueAt"), replace(account_value(account), next_expiry=expiry).due_at()),
+            ("sliding", account["sliding"], any(lot.sliding_months is not None for lot in own if lot.remaining)),
+            ("dueAt", account.get("dueAt"), due_at(own, [hold_value(one) for one in holds], activity_at, zone)),
         ),
     )
 
 
-def tier_differences(
-    call: Call, account: Document, customer: Document | None, purchases: Iterable[Document], program: Program
+def hold_differences(
+    account: Document, moves: Moves, holds: Iterable[Document], purchases: Iterable[Document]
 ) -> Iterator[Difference]:
-    """Compare the path of tiers, and what counts towards it now, with one computed from all purchases."""
-    sales = [QualifyingSale(at=sale["occurredAt"], points=max(sale["qualifying"], 0)) for sale in purchases]
-    steps = tier_steps(sales, tiers=program.tiers, policy=program.tier_policy, joined=account["createdAt"])
+    """Compare what became of each hold with the ledger: spent by itself, or by the sale that names it."""
+    sales = {sale["holdId"]: sale["pointsSpent"] for sale in purchases if sale.get("holdId")}
+    for hold in holds:
+        id_, captured = hold["_id"], hold["captured"]
+        spent = moves.spent_from_hold.get(id_, min(captured, sales[id_]) if id_ in sales else 0)
+        was = hold["status"] == HoldStatus.CAPTURED
+        checks: Checks = (
+            ("captured", captured, min(spent, hold["points"])),
+            ("status", was, captured > 0),
+            ("points", hold["points"], sum(part["points"] for part in hold["parts"])),
+        )
+        yield from differing(account["_id"], ((f"holds.{id_}.{what}", old, new) for what, old, new in checks))
+
+
+def tier_differences(
+    call: Call, account: Document, customer: Document | None, purchases: Iterable[Document], programs: Programs
+) -> Iterator[Difference]:
+    """Compare the path of tiers, and what counts towards it now, with one computed from all purchases.
+
+    A path by an older ladder is no difference: `crm worker` is on its way, and answers do not wait for it.
+    """
+    if outdated(account, programs):
+        return
+    sales = [qualifying_sale(sale) for sale in purchases]
+    shop = call.shop
+    steps = tier_path(
+        sales,
+        ladders=programs.ladders,
+        joined=account["createdAt"],
+        zone=shop.time_zone,
+        currency_digits=shop.currency_digits,
+    )
     path = steps_document(steps)
     yield from differing(account["_id"], (("tierSteps", account["tierSteps"], path),))
     if customer is not None:
         yield from differing(customer["_id"], (("tierSteps", customer.get("tierSteps"), path),))
     known = account.get("qualifying")
     if known or sales:
-        counted = qualifying_document(sales, known["from"] if known else call.now)
+        counted = qualifying_document(call, sales, programs.ladders, known["from"] if known else call.now)
         yield from differing(account["_id"], (("qualifying", known, counted),))
-
-
-def metrics_differences(customer: Document, purchases: Sequence[Document]) -> Iterator[Difference]:
-    """Compare a customer's metrics with the purchases, as `store.purchases.metrics` counts them."""
-    counted: dict[str, Any] = dict(NO_PURCHASES)
-    kept = [sale for sale in purchases if sale["status"] != PurchaseStatus.CANCELLED]
-    if kept:
-        counted = {
-            "purchaseCount": len(kept),
-            "totalSpent": sum(sale["total"] - sale["returnedTotal"] for sale in kept),
-            "firstPurchaseAt": min(sale["occurredAt"] for sale in kept),
-            "lastPurchaseAt": max(sale["occurredAt"] for sale in kept),
-            "channels": sorted({sale["channel"] for sale in kept}),
-        }
-    stored = {**customer["metrics"], "channels": sorted(customer["metrics"]["channels"])}
-    names = sorted({*stored, *counted})
-    return differing(customer["_id"], ((f"metrics.{name}", stored.get(name), counted.get(name)) for name in names))
-
-
-def money_differences(purchase: Document) -> Iterator[Difference]:
-    """Compare a purchase's totals with its lines and its returns."""
-    returns = purchase.get("returns", [])
-    tax = 0 if purchase["taxIncluded"] else purchase["taxTotal"]
-    off = purchase["discountTotal"] - purchase["linesDiscount"]
-    back: dict[int, int] = {}
-    for line in (line for one in returns for line in one["lines"]):
-        back[line["lineNumber"]] = back.get(line["lineNumber"], 0) + line["quantity"]
-    lines = {line["lineNumber"]: line for line in purchase.get("lines", [])}
-    whole = all(back.get(number, 0) == line["quantity"] for number, line in lines.items())
-    returned = sum(one["total"] for one in returns)
-    parts = [
-        (f"returns.{one['id']}.total", one["total"], sum(line["total"] for line in one["lines"])) for one in returns
-    ]
-    yield from differing(
-        purchase["_id"],
-        (
-            ("total", purchase["total"], purchase["linesTotal"] - off + tax),
-            ("returnedTotal", purchase["returnedTotal"], min(returned, purchase["total"])),
-            ("status", purchase["status"], _status(purchase["status"], bool(returns), whole)),
-            *parts,
-        ),
-    )
-    for number in sorted({*lines, *back}):
-        line = lines.get(number, {"quantity": 0})
-        stored = line.get("returnedQuantity", 0)
-        computed = min(back.get(number, 0), line["quantity"])
-        yield from differing(purchase["_id"], ((f"lines.{number}.returnedQuantity", stored, computed),))
-
-
-def _status(stored: str, any_returns: bool, whole: bool) -> str:
-    """Return the status that the returns make; only what came back whole may have been cancelled instead."""
-    if not any_returns:
-        return PurchaseStatus.COMPLETED
-    if not whole:
-        return PurchaseStatus.PARTIALLY_RETURNED
-    return stored if stored == PurchaseStatus.CANCELLED else PurchaseStatus.RETURNED
-
-
-def points_differences(
-    call: Call, purchase: Document, moves: Moves, lots: Mapping[str, Document], programs: Sequence[Program]
-) -> Iterator[Difference]:
-    """Compare what a purchase earned and what its returns took with its ledger, its lots and the rule."""
-    id_, program = purchase["_id"], program_at(programs, purchase["occurredAt"])
-    earned, taken = purchase["pointsEarned"], purchase["pointsTakenBack"]
-    returns = purchase.get("returns", [])
-    kept = earned if program.tier_policy.keep_on_return else earned - taken
-    missing = [lot for lot in moves.lots_of_purchase.get(id_, ()) if lot not in purchase["lotIds"]]
-    checks: list[tuple[str, object, object]] = [
-        ("pointsEarned", earned, moves.earned_by_purchase.get(id_, 0)),
-        ("pointsTakenBack", taken, sum(one["pointsTakenBack"] for one in returns)),
-        ("qualifying", purchase["qualifying"], kept),
-        ("lotIds", purchase["lotIds"], [*(lot for lot in purchase["lotIds"] if lot in lots), *missing]),
-    ]
-    if returns and purchase["earnRates"]:
-        rates = [Fraction(rate) for rate in purchase["earnRates"]]
-        by_rule = points_taken_back(earned, kept_shares(purchase), rates, call.shop.currency_digits)
-        checks.append(("pointsTakenBack.byRule", taken, by_rule))
-    posted = moves.taken_from_purchase.get(id_, 0)
-    posted += sum(moves.expired.get(lot, 0) - lots[lot]["expired"] for lot in purchase["lotIds"] if lot in lots)
-    if posted > taken or program.returns is ReturnPolicy.DEBT:  # FORGIVE posts less than it takes back
-        checks.append(("pointsTakenBack.inLedger", taken, posted))
-    return differing(id_, checks)

@@ -3,16 +3,17 @@
 import hmac
 from datetime import timedelta
 
-from crm.refusals import conflict, invalid, not_found
+from crm.refusals import conflict, invalid
 from crm.values import PurchaseStatus, Role, Topic
 from loyalty.tiers import step_at
 from services.context import Call
+from services.earnings import earn_sale
 from services.inputs import CustomerKey, PurchaseKey
 from services.lookup import customer, named_purchase, purchase_key, unknown_purchase
 from services.outcomes import Outcome, finish, try_again
 from services.purchases import TRIES, post, receipt_token, recorded
-from services.standing import lock
-from services.stored_sale import earn, key_documents
+from services.standing import locked
+from services.stored_sale import key_documents
 from store import customers, keys, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
@@ -58,19 +59,17 @@ def _check_receipt(call: Call, purchase_id: str, token: str | None) -> None:
 
 
 async def _claim(call: Call, id_: str, buyer: str, tx: Tx) -> Outcome | None:
-    standing = await lock(call, buyer, tx=tx)
-    if standing is None:
-        raise not_found("No such customer.", "customer")
+    standing = await locked(call, buyer, "customer", tx=tx)
     purchase = await purchases.get(call.database, id_, id_, tx=tx)
     if purchase is None:
         return None
-    program = standing.program_at(purchase["occurredAt"])
-    changes = earn(call, standing.ledger, program, step_at(standing.steps, call.now).tier, purchase)
-    changes |= {"owner": buyer, "customerId": buyer}
+    before = dict(purchase)
+    purchase |= {"owner": buyer, "customerId": buyer}
+    facts = await earn_sale(call, standing, purchase, step_at(standing.steps, call.now).tier, tx=tx)
+    changes = {name: value for name, value in purchase.items() if before.get(name) != value}
     await purchases.update(call.database, id_, id_, changes, tx=tx)
     await keys.change_owner(call.database, _names(purchase), buyer, tx=tx)
-    purchase |= changes
-    facts = await post(call, standing, purchase, purchase["total"] - purchase["returnedTotal"], tx=tx)
+    facts += await post(call, standing, purchase, purchase["total"] - purchase["returnedTotal"], tx=tx)
     if purchase["status"] == PurchaseStatus.CANCELLED.value:
         await customers.set_metrics(call.database, buyer, await purchases.metrics(call.database, buyer, tx=tx), tx=tx)
     fact: Fact = (

@@ -1,21 +1,27 @@
 """Who the customers are: create, update, and what they consented to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
 from pymongo.errors import DuplicateKeyError
 
-from crm.ids import CUSTOMER
+from crm.ids import CUSTOMER, referral_code
 from crm.refusals import Refusal, UserErrorCode, conflict, invalid, not_found
 from crm.values import Role, Topic
-from loyalty.tiers import tier_steps
+from loyalty.tiers import tier_path
+from loyalty.values import EarningEvent
+from services import engagement, referrals
+from services.consents import consent_document, consent_fact, statements
 from services.context import Call
 from services.input_types import JSON_BYTES_MAX
-from services.inputs import ConsentInput, CreateCustomerInput, CustomerKey, UpdateCustomerInput, UpdateMeInput
+from services.inputs import CreateCustomerInput, CustomerKey, UpdateCustomerInput, UpdateMeInput
+from services.known import Programs
 from services.lookup import customer, own_customer
 from services.outcomes import Outcome, done, finish
+from services.standing import lock, tier_fields, write
 from store import customers, keys, ledger
 from store.client import Document, Tx
 from store.outbox import Fact
@@ -42,7 +48,7 @@ async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
         # Whoever holds such an id is who that person's token says: a till must not choose it.
         raise Refusal(UserErrorCode.FORBIDDEN, "Only the identity provider names these ids.", ("externalIds",))
     profile = {_NAMES[name]: getattr(input, name) for name in _PLAIN if getattr(input, name) is not None}
-    consents, said = _standing([], [consent_document(call, consent) for consent in input.consents or ()])
+    consents, said = statements([], [consent_document(call, consent) for consent in input.consents or ()])
     person = new_customer(
         call,
         call.new_id(CUSTOMER),
@@ -55,14 +61,15 @@ async def create_customer(call: Call, input: CreateCustomerInput) -> Outcome:
         },
     )
     facts: list[Fact] = [(Topic.CUSTOMER, person["_id"], {"change": "CREATED", "version": 1})]
-    facts += [_consent_fact(person["_id"], consent) for consent in said]
-    return await _insert(call, person, facts)
+    facts += [consent_fact(person["_id"], consent) for consent in said]
+    return await _insert(call, person, facts, input.referral_code)
 
 
 def new_customer(call: Call, id_: str, profile: Mapping[str, Any]) -> Document:
     """Return the document of a customer created now."""
     person: Document = {
         "_id": id_,
+        "referralCode": referral_code(id_),
         "version": 1,
         "createdAt": call.now,
         "updatedAt": call.now,
@@ -73,19 +80,30 @@ def new_customer(call: Call, id_: str, profile: Mapping[str, Any]) -> Document:
         **profile,
         "metrics": dict(customers.NO_PURCHASES),
     }
-    return {**person, "search": customers.search_words(person), "sortName": customers.sort_name(person)}
+    return _found_by(person, call.now)
 
 
-async def _insert(call: Call, person: Document, facts: Sequence[Fact]) -> Outcome:
-    program = (await call.shop.known.programs())[-1]
-    steps = tier_steps([], tiers=program.tiers, policy=program.tier_policy, joined=call.now)
-    account = ledger.new_account(person["_id"], call.now, steps)
+def _found_by(person: Document, now: datetime) -> Document:
+    """Return a person with what look-ups use: words, the name to sort by, the birthday and since when it is known."""
+    found = {**person, "search": customers.search_words(person), "sortName": customers.sort_name(person)}
+    birthday = person["birthDate"][5:] if person.get("birthDate") else None
+    if birthday != person.get("birthday"):
+        found |= {"birthday": birthday, "birthdaySince": now if birthday else None}
+    return found
+
+
+async def _insert(call: Call, person: Document, facts: Sequence[Fact], code: str | None) -> Outcome:
+    programs = await call.shop.known.programs()
+    account = ledger.new_account(person["_id"], call.now, first_tier(call, programs))
 
     async def work(tx: Tx) -> Outcome:
         await keys.insert(call.database, key_documents(person), tx=tx)
         await customers.insert(call.database, {**person, "tierSteps": account["tierSteps"]}, tx=tx)
         await ledger.insert_account(call.database, account, tx=tx)
-        return await finish(call, done(customer=person["_id"]), facts, owner=person["_id"], tx=tx)
+        if code is not None:
+            await referrals.accept(call, person["_id"], code, tx=tx)
+        points = await _reward_profile(call, person, programs, tx=tx)
+        return await finish(call, done(customer=person["_id"]), [*facts, *points], owner=person["_id"], tx=tx)
 
     try:
         return await call.database.transaction(work)
@@ -93,12 +111,32 @@ async def _insert(call: Call, person: Document, facts: Sequence[Fact]) -> Outcom
         raise await _taken(call, person) from None
 
 
+def first_tier(call: Call, programs: Programs) -> Document:
+    """Return the fields of the tier of somebody who has bought nothing yet."""
+    shop = call.shop
+    steps = tier_path(
+        [], ladders=programs.ladders, joined=call.now, zone=shop.time_zone, currency_digits=shop.currency_digits
+    )
+    return tier_fields(steps, programs, call.now)
+
+
+async def _reward_profile(call: Call, person: Document, programs: Programs, *, tx: Tx) -> list[Fact]:
+    """Post what the programme gives for a complete profile, where it gives anything and the profile is."""
+    if not engagement.rewards(programs.at(call.now), EarningEvent.PROFILE_COMPLETED):
+        return []
+    standing = await lock(call, person["_id"], tx=tx)
+    if standing is None:
+        return []
+    await engagement.grant_profile(call, standing, person, tx=tx)
+    return await write(call, standing, tx=tx) if standing.ledger.entries else []
+
+
 async def _taken(call: Call, person: Document) -> Refusal:
     """Return the refusal that names which of the person's keys is somebody else's."""
     mine = _fields_of_keys(person)
     found = await keys.find(call.database, mine)
     for id_, field in mine.items():
-        if id_ in found and found[id_]["ref"] != person["_id"]:
+        if field and id_ in found and found[id_]["ref"] != person["_id"]:
             return Refusal(UserErrorCode.ALREADY_EXISTS, "Another customer has this already.", field)
     return conflict("Another request changed the same customer; try again.")
 
@@ -112,6 +150,8 @@ def _fields_of_keys(person: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         mine[keys.phone(person["phone"])] = ("phone",)
     if person.get("cardNumber"):
         mine[keys.card(person["cardNumber"])] = ("cardNumber",)
+    if person.get("referralCode"):
+        mine[keys.referral(person["referralCode"])] = ()
     for index, external in enumerate(person["externalIds"]):
         mine[keys.external((external["source"], external["value"]))] = ("externalIds", str(index))
     return mine
@@ -164,11 +204,13 @@ async def _create_me(call: Call, input: UpdateMeInput, identity: keys.Pair) -> O
     None where another request of the same person was first: what this one says is then a change.
     """
     source, value = identity
-    profile = {_NAMES[name]: getattr(input, name) for name in input.model_fields_set if getattr(input, name)}
+    said = input.model_fields_set & set(_PLAIN)
+    profile = {_NAMES[name]: getattr(input, name) for name in said if getattr(input, name)}
     id_ = call.new_id(CUSTOMER)
     person = new_customer(call, id_, {**profile, "externalIds": [{"source": source, "value": value}]})
     try:
-        outcome = await _insert(call, person, [(Topic.CUSTOMER, id_, {"change": "CREATED", "version": 1})])
+        created: list[Fact] = [(Topic.CUSTOMER, id_, {"change": "CREATED", "version": 1})]
+        outcome = await _insert(call, person, created, input.referral_code)
     except Refusal:
         first = await keys.find(call.database, [keys.external(identity)])
         if not first:
@@ -181,6 +223,7 @@ async def _create_me(call: Call, input: UpdateMeInput, identity: keys.Pair) -> O
 
 async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInput, *path: str) -> Outcome:
     wanted: Document = {}
+    programs = await call.shop.known.programs()
 
     async def work(tx: Tx) -> Outcome:
         person = await customers.get(call.database, id_, tx=tx)
@@ -190,18 +233,22 @@ async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInp
         changed = _changed(person, input)
         wanted.clear()
         wanted.update(changed)
+        code = getattr(input, "referral_code", None)
+        if isinstance(input, UpdateMeInput) and code is not None:
+            await referrals.accept(call, id_, code, tx=tx)
         names = sorted(name for name in changed if _differ(changed[name], person.get(name)))
         if not names:
             return await finish(call, done(customer=id_), [], owner=id_, tx=tx)
         changed = {**changed, "version": person["version"] + 1, "updatedAt": call.now}
-        changed["search"], changed["sortName"] = customers.search_words(changed), customers.sort_name(changed)
+        changed = _found_by(changed, call.now)
         old, new = _fields_of_keys(person), _fields_of_keys(changed)
         await keys.delete(call.database, [key for key in old if key not in new], ref=id_, tx=tx)
         added = [key for key in new if key not in old]
         await keys.insert(call.database, [{"_id": key, "ref": id_, "owner": id_} for key in added], tx=tx)
         await customers.replace(call.database, changed, tx=tx)
+        points = await _reward_profile(call, changed, programs, tx=tx)
         fact: Fact = (Topic.CUSTOMER, id_, {"change": "UPDATED", "version": changed["version"], "fields": names})
-        return await finish(call, done(customer=id_), [fact], owner=id_, tx=tx)
+        return await finish(call, done(customer=id_), [fact, *points], owner=id_, tx=tx)
 
     try:
         return await call.database.transaction(work, queue=id_)
@@ -237,53 +284,3 @@ def _changed(person: Document, input: UpdateCustomerInput | UpdateMeInput) -> Do
         if "attributes" in input.model_fields_set:
             changed["attributes"] = _merged(person["attributes"], input.attributes)
     return changed
-
-
-async def set_consents(call: Call, key: CustomerKey | None, consents: Sequence[ConsentInput]) -> Outcome:
-    """Record what a person said about purposes; for each purpose the newest statement stands, however late it comes.
-
-    Raises:
-        Refusal: NOT_FOUND.
-    """
-    id_ = await customer(call, key, "customer")
-
-    async def work(tx: Tx) -> Outcome:
-        person = await customers.get(call.database, id_, tx=tx)
-        if person is None or person.get("erasedAt"):
-            raise not_found("No such customer.", "customer")
-        stand, said = _standing(person["consents"], [consent_document(call, consent) for consent in consents])
-        facts = [_consent_fact(id_, consent) for consent in said]
-        if facts:
-            changes = {"consents": stand, "version": person["version"] + 1, "updatedAt": call.now}
-            await customers.replace(call.database, {"_id": id_, **changes}, tx=tx)
-        return await finish(call, done(customer=id_), facts, owner=id_, tx=tx)
-
-    return await call.database.transaction(work, queue=id_)
-
-
-def _standing(known: Iterable[Document], said: Iterable[Document]) -> tuple[list[Document], list[Document]]:
-    """Return what stands after further statements, the newest for each purpose, and which of them changed it."""
-    stand = {consent["purpose"]: consent for consent in known}
-    changes: list[Document] = []
-    for consent in said:
-        before = stand.get(consent["purpose"])
-        if consent != before and (before is None or before["at"] <= consent["at"]):
-            stand[consent["purpose"]] = consent
-            changes.append(consent)
-    return list(stand.values()), changes
-
-
-def consent_document(call: Call, consent: ConsentInput) -> Document:
-    """Return a statement as stored."""
-    return {
-        "purpose": consent.purpose.value,
-        "state": consent.state.value,
-        "at": consent.at or call.now,
-        "source": consent.source,
-        "evidence": consent.evidence,
-    }
-
-
-def _consent_fact(id_: str, consent: Document) -> Fact:
-    said = {"purpose": consent["purpose"], "state": consent["state"], "at": consent["at"], "source": consent["source"]}
-    return (Topic.CONSENT, id_, said)

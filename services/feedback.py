@@ -3,13 +3,18 @@
 from crm.ids import FEEDBACK, prefix_of, product_id, store_id
 from crm.refusals import Refusal, UserErrorCode, invalid, not_found
 from crm.values import Topic
+from loyalty.points import Source
+from loyalty.values import EarningEvent, SourceKind
+from services import engagement
 from services.context import Call
 from services.inputs import FeedbackInput
 from services.lookup import customer, named_purchase, purchase_key, unknown_purchase
 from services.outcomes import Outcome, done, finish
+from services.standing import locked, write
 from store import customers, feedback, keys, purchases, shop
 from store.client import Document, Tx
 from store.collections import PRODUCTS, STORES
+from store.outbox import Fact
 
 
 async def submit_feedback(call: Call, input: FeedbackInput) -> Outcome:
@@ -36,15 +41,34 @@ async def submit_feedback(call: Call, input: FeedbackInput) -> Outcome:
         },
     }
 
+    earns = engagement.rewards((await call.shop.known.programs()).at(call.now), EarningEvent.FEEDBACK)
+
     async def work(tx: Tx) -> Outcome:
+        points = await _reward(call, document, input.store_code, tx=tx) if earns else []
         if await customers.get(call.database, speaker, tx=tx) is None:
             raise not_found("No such customer.", "customer")
         await feedback.insert(call.database, document, tx=tx)
         values = {name: document.get(name) for name in ("customerId", "kind", "score", "purchaseId", "sku", "storeId")}
-        fact = (Topic.FEEDBACK, document["_id"], {"change": "SUBMITTED", **values})
-        return await finish(call, done(feedback=document["_id"]), [fact], owner=speaker, tx=tx)
+        fact: Fact = (Topic.FEEDBACK, document["_id"], {"change": "SUBMITTED", **values})
+        return await finish(call, done(feedback=document["_id"]), [fact, *points], owner=speaker, tx=tx)
 
-    return await call.database.transaction(work)
+    return await call.database.transaction(work, queue=speaker if earns else None)
+
+
+async def _reward(call: Call, document: Document, store_code: str | None, *, tx: Tx) -> list[Fact]:
+    """Post what the programme gives for feedback."""
+    standing = await locked(call, document["owner"], "customer", tx=tx, lots=False)
+    await engagement.grant(
+        call,
+        standing,
+        EarningEvent.FEEDBACK,
+        at=call.now,
+        source=Source(kind=SourceKind.FEEDBACK, node_id=document["_id"]),
+        channel=document["channel"],
+        store_code=store_code or call.caller.store_code,
+        tx=tx,
+    )
+    return await write(call, standing, tx=tx)
 
 
 def _check_place(call: Call, input: FeedbackInput) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
+from pymongo.errors import DuplicateKeyError
+
 from crm.refusals import Refusal, Refusals, UserErrorCode, invalid
 from services.context import Call
 from services.outcomes import Outcome, refused, storable
@@ -56,12 +58,18 @@ async def _run(call: Call, held: Claim, run: Callable[[], Awaitable[Outcome]], *
     try:
         try:
             outcome = await run()
-        except (Refusal, Refusals) as problem:
-            await _keep(call, held, refused(problem))
+        except (Refusal, Refusals, DuplicateKeyError) as problem:
+            if await idempotency.own_outcome(call.database, held) is not None:
+                raise ClaimLost from None  # this was a second try: the first, whose commit seemed to fail, had not
+            if not isinstance(problem, DuplicateKeyError):
+                await _keep(call, held, refused(problem))
             raise
         await _keep(call, held, {} if batch else outcome)
         return outcome
     except ClaimLost:
+        own = await idempotency.own_outcome(call.database, held)
+        if own is not None:  # a try whose commit seemed to have failed had not
+            return await with_receipt(call, dict(own))
         raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "Another request took this idempotency key over.") from None
     except BaseException:
         # Safe though the effect may have been committed: its outcome was committed with it, and such a key stays.

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from crm.ids import prefix_of
-from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, scaled
+from crm.numbers import QUANTITY_DIGITS, RATE_DIGITS, UNIT_PRICE_DIGITS, scaled
 from crm.refusals import invalid
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -32,6 +32,7 @@ Id = NewType("Id", str)
 Minor = NewType("Minor", int)
 QuantityUnits = NewType("QuantityUnits", int)
 PriceUnits = NewType("PriceUnits", int)
+RateUnits = NewType("RateUnits", int)
 CalendarDate = NewType("CalendarDate", str)
 Currency = NewType("Currency", str)
 JsonObject = NewType("JsonObject", dict[str, Any])
@@ -184,6 +185,10 @@ def _unit_price(text: Any) -> int:
     return _decimal(text, UNIT_PRICE_DIGITS, least=0)
 
 
+def _rate(text: Any) -> int:
+    return _decimal(text, RATE_DIGITS, least=0)
+
+
 def _currency(code: str) -> str:
     if not re.match(r"[A-Z]{3}\Z", code):
         raise ValueError("Expected a currency code of ISO 4217 such as EUR.")
@@ -244,7 +249,9 @@ PastInstant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator
 BirthDate = Annotated[CalendarDate, AfterValidator(_date), AfterValidator(_birth_date)]
 Amount = Annotated[Minor, BeforeValidator(_amount)]
 Quantity = Annotated[QuantityUnits, BeforeValidator(_quantity)]
+Rate = Annotated[RateUnits, BeforeValidator(_rate)]
 UnitPrice = Annotated[PriceUnits, BeforeValidator(_unit_price)]
 CurrencyCode = Annotated[Currency, AfterValidator(_currency)]
 Attributes = Annotated[JsonObject, BeforeValidator(_json)]
+Points = Annotated[int, Field(ge=1, le=2**31 - 1)]
 LineNumber = Annotated[int, Field(ge=1, le=100_000)]

@@ -26,6 +26,7 @@ from services.input_types import (
     NodeId,
     PastInstant,
     Phone,
+    Points,
     Quantity,
     UnitPrice,
     Url,
@@ -109,6 +110,7 @@ class CreateCustomerInput(_FullProfile):
     consents: Annotated[list[ConsentInput], Field(max_length=20)] | None = Field(
         None, description="What the person said about each purpose."
     )
+    referral_code: Code | None = Field(None, description="The code of whoever referred the person.")
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
@@ -127,6 +129,8 @@ class UpdateCustomerInput(_FullProfile):
 
 class UpdateMeInput(_Profile):
     """Changes a customer makes to the own profile. Left out: unchanged. null: cleared."""
+
+    referral_code: Code | None = Field(None, description="The code of whoever referred the person; for new customers.")
 
 
 class PurchaseLineInput(Input):
@@ -161,6 +165,17 @@ class RecordPurchaseInput(Input):
     tax_total: Amount = Field("0", validate_default=True, description="Tax on the whole sale.")
     tax_included: bool = Field(False, description="Whether the prices contain the tax.")
     total: Amount = Field(description="Lines' totals - discountTotal (+ taxTotal unless included).")
+    codes: Annotated[list[Code], Field(max_length=20)] | None = Field(
+        None, description="Single-use codes of rewards whose discount is in the totals."
+    )
+    reward_ids: Annotated[list[NodeId], Field(max_length=20)] | None = Field(
+        None, description="Rewards this sale redeems: their points are spent with it, their discount is in the totals."
+    )
+    points: Points | None = Field(
+        None,
+        description="Points that paid for a discount already in the totals; with holdId how many of it to capture.",
+    )
+    hold_id: NodeId | None = Field(None, description="A hold to capture, all of it unless points says how many.")
 
     @model_validator(mode="after")
     def _lines_are_told_apart(self) -> Self:
@@ -247,6 +262,17 @@ class FeedbackInput(Input):
         if self.line_number is not None and self.purchase is None:
             raise Refusals((Refusal(UserErrorCode.INVALID, "lineNumber needs its purchase.", ("lineNumber",)),))
         return self
+
+
+class EventInput(Input):
+    """Something a customer did outside of a purchase."""
+
+    name: Code = Field(description="What happened, such as quiz_finished.")
+    external_id: ExternalIdInput = Field(description="The event's id where it was tracked: sent twice, counted once.")
+    occurred_at: PastInstant = Field(description="When it happened.")
+    properties: Attributes | None = Field(
+        None, description="What else is known of it; purchaseId ties it to one purchase."
+    )
 
 
 class CustomerFilter(Input):

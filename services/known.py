@@ -1,19 +1,66 @@
 """What a process may remember about the shop: things that never change once they are there, and the programme.
 
-Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions are
-read again every few seconds.
+Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions and
+the products' categories are read again after a few seconds.
 """
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from loyalty.values import Program
+from loyalty.program import program_at
+from loyalty.tiers import Ladder, ladders_of
+from loyalty.values import ExpiryKind, Program
 from store import programs
 from store.client import Database
 
 REMEMBERED_MAX = 200_000
-PROGRAM_AGE_MAX = timedelta(seconds=5)
+AGE_MAX = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """All versions of the programme, oldest first, and the ladders of tiers they come to.
+
+    `ladders_id` tells two sets of ladders apart: a path of tiers worked out by others is worked out anew. `slides` is
+    whether any version earns points whose end moves: then every fact needs all of an account's lots. `awaited` are
+    the events that any version's points wait for.
+    """
+
+    versions: tuple[Program, ...]
+    ladders: tuple[Ladder, ...]
+    ladders_id: str
+    slides: bool
+    awaited: frozenset[str]
+
+    def of(self, purchase: Mapping[str, Any]) -> Program:
+        """Return the version by which a purchase was judged when it was recorded."""
+        number = purchase.get("programVersion")
+        known = next((program for program in self.versions if program.version == number), None)
+        return known or self.at(purchase["occurredAt"])
+
+    def at(self, instant: datetime) -> Program:
+        """Return the version in force at an instant."""
+        return program_at(self.versions, instant)
+
+
+def programs_of(versions: tuple[Program, ...]) -> Programs:
+    """Return the versions with their ladders."""
+    ladders = ladders_of(versions)
+    content = [
+        (ladder.since.isoformat(), [(tier.id, tier.threshold) for tier in ladder.tiers], repr(ladder.policy))
+        for ladder in ladders
+    ]
+    return Programs(
+        versions=versions,
+        ladders=ladders,
+        ladders_id=hashlib.sha256(repr(content).encode()).hexdigest()[:16],
+        slides=any(program.expiry.kind is ExpiryKind.SLIDING for program in versions),
+        awaited=frozenset(program.pending.event for program in versions if program.pending.event),
+    )
 
 
 class Known:
@@ -23,8 +70,30 @@ class Known:
         self._database = database
         self._clock = clock
         self._ids: OrderedDict[str, None] = OrderedDict()
-        self._programs: tuple[Program, ...] = ()
-        self._programs_at: datetime | None = None
+        self._categories: OrderedDict[str, tuple[str | None, datetime]] = OrderedDict()
+        self._programs: Programs | None = None
+        self._program_changes = 0
+        self._programs_at = clock()
+
+    def categories(self, ids: Iterable[str]) -> dict[str, str | None]:
+        """Return the categories of those products that were read at most 5 seconds ago, by id."""
+        now = self._clock()
+        known = {id_: self._categories[id_] for id_ in ids if id_ in self._categories}
+        return {id_: category for id_, (category, at) in known.items() if abs(now - at) <= AGE_MAX}
+
+    def are_of(self, categories: Mapping[str, str | None]) -> None:
+        """Remember the categories of products that were read now."""
+        now = self._clock()
+        for id_, category in categories.items():
+            self._categories[id_] = (category, now)
+            self._categories.move_to_end(id_)
+        while len(self._categories) > REMEMBERED_MAX:
+            self._categories.popitem(last=False)
+
+    def forget_categories(self, ids: Iterable[str]) -> None:
+        """Read these products anew at the next question: this process has changed them."""
+        for id_ in ids:
+            self._categories.pop(id_, None)
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Return the ids not known to exist."""
@@ -37,10 +106,18 @@ class Known:
         while len(self._ids) > REMEMBERED_MAX:
             self._ids.popitem(last=False)
 
-    async def programs(self) -> tuple[Program, ...]:
-        """Return all versions of the programme, oldest first, at most 5 seconds old."""
+    async def programs(self) -> Programs:
+        """Return all versions of the programme, at most 5 seconds old."""
         now = self._clock()
-        if self._programs_at is None or abs(now - self._programs_at) > PROGRAM_AGE_MAX:
-            self._programs = await programs.versions(self._database)
-            self._programs_at = now
-        return self._programs
+        if self._programs is not None and abs(now - self._programs_at) <= AGE_MAX:
+            return self._programs
+        changes = self._program_changes
+        read = programs_of(await programs.versions(self._database))
+        if changes == self._program_changes:  # else a version was saved here while we read
+            self._programs, self._programs_at = read, now
+        return read
+
+    def forget_programs(self) -> None:
+        """Read the programme anew at the next question: this process has changed it."""
+        self._programs = None
+        self._program_changes += 1

@@ -88,6 +88,7 @@ async def row_by_row(
     for index, row in sorted(good, key=lambda pair: order(pair[1])):
         if held:
             await idempotency.renew(call.database, held, call.shop.clock())
+        call.now = max(call.now, call.shop.clock())  # a long batch takes effect row by row
         outcomes[index] = await attempt(effect(call, row))
     call.claim = held
     return [outcomes[index] for index in range(len(rows))]

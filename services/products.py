@@ -39,15 +39,17 @@ async def new_things(call: Call, lines: Sequence[PurchaseLineInput], store_code:
     """Look up what the process does not know to exist, and products whose category a line leaves out."""
     known = call.shop.known
     by_id = {product_id(line.sku): line for line in lines}
-    asked = set(known.missing(by_id)) | {id_ for id_, line in by_id.items() if not line.category}
-    found = await shop.existing(call.database, PRODUCTS, sorted(asked))
+    categories = known.categories(id_ for id_, line in by_id.items() if not line.category)
+    unsure = {id_ for id_, line in by_id.items() if not line.category and id_ not in categories}
+    found = await shop.existing(call.database, PRODUCTS, sorted({*known.missing(by_id), *unsure}))
+    known.are_of({id_: product.get("category") for id_, product in found.items()})
     fresh = [id_ for id_ in known.missing(by_id) if id_ not in found]
     stores = known.missing([store_id(store_code)]) if store_code else []
     known_stores = await shop.existing(call.database, STORES, stores)
     known.exist([*found, *known_stores])
     zone = call.shop.time_zone.key
     return NewThings(
-        products=found,
+        products={id_: {"_id": id_, "category": category} for id_, category in categories.items()} | found,
         new_products=[
             shop.new_product(by_id[id_].sku, title=by_id[id_].title, category=by_id[id_].category) for id_ in fresh
         ],
@@ -88,6 +90,7 @@ async def save_products(call: Call, rows: Sequence[ProductInput | Refusals]) -> 
     if good:
         await shop.save_products(call.database, [(row.sku, _changes(row), shop.new_product(row.sku)) for row in good])
         call.shop.known.exist(product_id(row.sku) for row in good)
+        call.shop.known.forget_categories(product_id(row.sku) for row in good)
     return [refused(row) if isinstance(row, Refusals) else done(product=product_id(row.sku)) for row in rows]
 
 

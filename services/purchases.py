@@ -8,21 +8,35 @@ from dataclasses import dataclass
 from pymongo.errors import DuplicateKeyError
 
 from crm.ids import PURCHASE, product_id
-from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid, not_found
+from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid
 from loyalty.tiers import step_before
 from services.context import Call
+from services.earnings import earn_sale, needs_lots
 from services.inputs import RecordPurchaseInput
 from services.lookup import customer_key, named_customer
 from services.outcomes import RECEIPT, Outcome, done, finish, refused, row_by_row, try_again
+from services.paying import check_discounts, needs_customer, pay, takes_points
 from services.products import NewThings, new_things
-from services.selling import PlaceOfSale, fingerprint, line_totals, place_of
-from services.standing import Standing, lock, reconsider_tier, write
-from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
+from services.rewards import use_codes
+from services.selling import PlaceOfSale, content_fingerprint, fingerprint, line_totals, place_of
+from services.standing import Standing, locked, reconsider_tier, write
+from services.stored_sale import key_documents, new_purchase, purchase_fact
 from store import customers, keys, ledger, purchases
 from store.client import Document, Tx
 from store.outbox import Fact
 
 TRIES = 3
+LASTING = frozenset(
+    {
+        UserErrorCode.INSUFFICIENT_POINTS,
+        UserErrorCode.HOLD_EXPIRED,
+        UserErrorCode.HOLD_NOT_ACTIVE,
+        UserErrorCode.REWARD_UNAVAILABLE,
+        UserErrorCode.OFFER_NOT_ELIGIBLE,
+        UserErrorCode.OFFER_EXHAUSTED,
+    }
+)
+"""Refusals of a batch's row that another try of the same batch repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +60,7 @@ def check(call: Call, input: RecordPurchaseInput) -> Checked:
         raise invalid("Name the channel.", "channel")
     if input.currency_code != call.shop.currency:
         raise Refusal(UserErrorCode.CURRENCY_MISMATCH, f"The currency here is {call.shop.currency}.", ("currencyCode",))
+    needs_customer(input)
     totals = line_totals(input, call.shop.currency_digits)
     return Checked(input=input, place=place, totals=totals, fingerprint=fingerprint(input, place))
 
@@ -63,13 +78,13 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
         sale = check(call, input)
     except Refusal as problem:
         return await _conflict_before(call, input, problem)
-    for _ in range(TRIES + len(input.lines)):  # every try that is lost knows one new product more
-        wanted = [keys.purchase(input.external_id.pair)]
-        if input.customer and not input.customer.id:
-            wanted.append(customer_key(input.customer))
-        found = await keys.find(call.database, wanted)
-        if wanted[0] in found:
-            first = await _again(call, sale, found[wanted[0]], found)
+    name = keys.purchase(input.external_id.pair)
+    named = [customer_key(input.customer)] if input.customer and not input.customer.id else []
+    for number in range(TRIES + len(input.lines)):  # every try that is lost knows one new product more
+        # Where nobody has to be looked up, the first try leaves it to the key's index whether the sale is known.
+        found = await keys.find(call.database, [name, *named]) if named or number else {}
+        if name in found:
+            first = await _again(call, sale, found[name], found)
             if first is not None:
                 return first
             continue  # claimed between the two reads
@@ -149,22 +164,30 @@ async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
 async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
     purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
-    if buyer:
-        standing = await lock(call, buyer, tx=tx)
-        if standing is None:
-            raise not_found("No such customer.", "customer")
+    standing = await _lock(call, sale.input, buyer, tx=tx) if buyer else None
+    await keys.insert(call.database, key_documents(purchase), tx=tx)  # before points are looked at: it may be known
+    if sale.input.codes:
+        await use_codes(call, sale.input.codes, purchase, tx=tx)
+    if standing:
         at = purchase["occurredAt"]
-        tier = step_before(standing.steps, at).tier
-        purchase |= earn(call, standing.ledger, standing.program_at(at), tier, purchase)
-        await purchases.insert(call.database, purchase, tx=tx)
-        facts = await post(call, standing, purchase, sale.input.total, tx=tx)
-    else:
-        await purchases.insert(call.database, purchase, tx=tx)
-    await keys.insert(call.database, key_documents(purchase), tx=tx)
+        await pay(call, standing, sale.input, purchase, tx=tx)
+        facts += await earn_sale(call, standing, purchase, step_before(standing.steps, at).tier, tx=tx)
+    if purchase.get("redemptions"):
+        check_discounts(call, sale.input, purchase)
+    await purchases.insert(call.database, purchase, tx=tx)
+    if standing:
+        facts += await post(call, standing, purchase, sale.input.total, tx=tx)
     await things.store(call, tx=tx)
     return await finish(
         call, recorded(call, purchase), [purchase_fact(purchase), *facts], owner=purchase["owner"], tx=tx
     )
+
+
+async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -> Standing:
+    """Lock the buyer's account, with the lots where the sale looks at them."""
+    program = (await call.shop.known.programs()).at(input.occurred_at)
+    lots = takes_points(input) or needs_lots(program)
+    return await locked(call, buyer, "customer", tx=tx, lots=lots, hold_id=input.hold_id)
 
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
@@ -223,4 +246,29 @@ def _line(sale: Checked, index: int, things: NewThings) -> Document:
 
 async def record_purchases(call: Call, rows: Sequence[RecordPurchaseInput | Refusals]) -> list[Outcome]:
     """Record a till's day: each row in a transaction of its own, oldest sale first, results in the order sent."""
-    return await row_by_row(call, rows, record_purchase, order=lambda row: (row.occurred_at, row.external_id.pair))
+    return await row_by_row(call, rows, _row, order=lambda row: (row.occurred_at, row.external_id.pair))
+
+
+async def _row(call: Call, input: RecordPurchaseInput) -> Outcome:
+    """Record one sale of a batch. What the rules refused stays refused: a day sent again must end as it did before.
+
+    Else a row that came too late for its points would be taken at the third try, because a later row earned some.
+    """
+    if not (takes_points(input) or input.codes):
+        return await record_purchase(call, input)
+    name = keys.refused(input.external_id.pair)
+    content = {"sale": fingerprint(input, place_of(call.caller, input)), "customer": None}
+    if input.customer:
+        content["customer"] = digest(call, customer_key(input.customer))
+    print_ = content_fingerprint(content)
+    sold = keys.purchase(input.external_id.pair)
+    found = await keys.find(call.database, [name, sold])
+    if name in found and sold not in found and found[name]["fingerprint"] == print_:
+        return {**found[name]["outcome"], "replayed": True}
+    try:
+        return await record_purchase(call, input)
+    except Refusal as problem:
+        if problem.code in LASTING:
+            outcome = refused(problem)
+            await keys.put(call.database, {"_id": name, "fingerprint": print_, "outcome": outcome})
+        raise

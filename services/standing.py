@@ -5,99 +5,175 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm.refusals import invalid
+from crm.refusals import invalid, not_found
 from crm.values import Topic
-from loyalty.ledger import POINTS_MAX, Entry, Ledger
-from loyalty.program import program_at
-from loyalty.tiers import WINDOW, QualifyingSale, TierStep, qualifying_points, step_at, tier_steps
-from loyalty.values import Program
+from loyalty.ledger import Ledger
+from loyalty.points import POINTS_MAX, Entry
+from loyalty.tiers import (
+    WINDOW,
+    Ladder,
+    QualifyingSale,
+    TierStep,
+    ladder_at,
+    qualifying,
+    resumable,
+    step_at,
+    tier_path,
+    window_of,
+)
+from loyalty.values import Program, TierWindow
 from services.context import Call
+from services.known import Programs
+from store import customers, holds, purchases
 from store import ledger as accounts
-from store import purchases
 from store.client import Document, Tx
 from store.outbox import Fact
 
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """The working copy of one customer's account and tier; `programs` are all versions, oldest first.
+    """The working copy of one customer's account and tier.
 
-    `purchase` is the one `lock` was asked for, None where it is not the customer's.
+    `account` is the document as it was locked, `purchase` the one `lock` was asked for, None where it is not the
+    customer's. `extra` are fields of the account that a fact sets beside points and tier, `facts` what the lock itself
+    found: a tier that new ladders changed; then the path is `renewed`.
     """
 
     customer_id: str
-    joined: datetime
+    account: Document
     ledger: Ledger
     steps: tuple[TierStep, ...]
-    programs: Sequence[Program]
-    qualifying: dict[str, Any] | None
+    programs: Programs
     purchase: Document | None
+    extra: dict[str, Any]
+    facts: list[Fact]
+    renewed: bool = False
 
     def program_at(self, instant: datetime) -> Program:
         """Return the version by which a sale at `instant` is judged."""
-        return program_at(self.programs, instant)
+        return self.programs.at(instant)
 
 
-async def lock(call: Call, customer_id: str, *, tx: Tx, purchase_id: str | None = None) -> Standing | None:
+async def lock(
+    call: Call,
+    customer_id: str,
+    *,
+    tx: Tx,
+    purchase_id: str | None = None,
+    lots: bool = False,
+    lot_ids: Sequence[str] = (),
+    hold_id: str | None = None,
+) -> Standing | None:
     """Lock a customer's account and settle what fell due; None where there is no such customer.
 
     Args:
         purchase_id: the purchase a return is about. It is read behind the lock, with its lots, points left or not,
-            and every other lot with points left. None for a fact that only adds points.
+            and every other lot with points left.
+        lots: whether the fact takes points, or needs every lot with points left.
+        lot_ids: lots of this customer that the fact is about, points left or not.
+        hold_id: a hold of this customer that the fact is about, ended or not.
+
+    What takes effect, does so at the instant behind the lock, however long the call had to wait for it.
     """
     document = await accounts.lock(call.database, customer_id, tx=tx)
     if document is None:
         return None
+    call.now = max(call.now, call.shop.clock())
+    programs = await call.shop.known.programs()
+    if outdated(document, programs):  # either the account's path is old, or what this process remembers
+        call.shop.known.forget_programs()
+        programs = await call.shop.known.programs()
     purchase = await purchases.get(call.database, customer_id, purchase_id, tx=tx) if purchase_id else None
-    lots = await _lots(call, document, purchase, tx)
+    due = document["dueAt"] is not None and document["dueAt"] <= call.now
+    whole = lots or lot_ids or due or hold_id or purchase or document.get("sliding") or programs.slides
     ledger = Ledger(
         accounts.account_value(document),
-        [accounts.lot_value(lot) for lot in lots],
+        [accounts.lot_value(lot) for lot in await _lots(call, customer_id, purchase, lot_ids, tx)] if whole else (),
+        [holds.value(hold) for hold in await _holds(call, document, hold_id, tx)] if whole else (),
         now=call.now,
         new_id=call.new_id,
+        zone=call.shop.time_zone,
     )
     ledger.settle()
-    return Standing(
+    standing = Standing(
         customer_id=customer_id,
-        joined=document["createdAt"],
+        account=document,
         ledger=ledger,
         steps=accounts.steps_value(document["tierSteps"]),
-        programs=await call.shop.known.programs(),
-        qualifying=document.get("qualifying"),
+        programs=programs,
         purchase=purchase,
+        extra={},
+        facts=[],
     )
+    if outdated(document, programs):
+        standing.facts, standing.renewed = await reconsider_tier(call, standing, None, tx=tx), True
+    return standing
 
 
-async def _lots(call: Call, account: Document, purchase: Document | None, tx: Tx) -> list[Document]:
-    """Return every lot with points left, and those of the purchase; none where nothing is due and nothing returned."""
-    due = account["dueAt"] is not None and account["dueAt"] <= call.now
-    if not due and purchase is None:
-        return []
-    owner = account["customerId"]
+async def locked(call: Call, customer_id: str, *path: str, tx: Tx, lots: bool = True, **about: Any) -> Standing:
+    """Lock a customer who must be there.
+
+    Raises:
+        Refusal: NOT_FOUND of `path`.
+    """
+    standing = await lock(call, customer_id, tx=tx, lots=lots, **about)
+    if standing is None:
+        raise not_found("No such customer.", *path)
+    return standing
+
+
+async def _lots(call: Call, owner: str, purchase: Document | None, lot_ids: Sequence[str], tx: Tx) -> list[Document]:
+    """Return every lot with points left, those that a purchase made or was paid from, and those asked for."""
     lots = (await accounts.live_lots(call.database, [owner], tx=tx))[owner]
     known = {lot["_id"] for lot in lots}
-    spent = [lot_id for lot_id in (purchase["lotIds"] if purchase else ()) if lot_id not in known]
-    return lots + (await accounts.lots_by_id(call.database, owner, spent, tx=tx) if spent else [])
-
-
-async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime, *, tx: Tx) -> list[Fact]:
-    """Work the tier out anew from the sale at `changed_at` on, and return the fact of a tier that is another now."""
-    program = standing.programs[-1]
-    resumable = not program.tier_policy.grace_days
-    since = min(changed_at, call.now) - WINDOW if resumable else None
-    sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
-    before = step_at(standing.steps, call.now).tier
-    standing.steps = tier_steps(
-        sales,
-        tiers=program.tiers,
-        policy=program.tier_policy,
-        joined=standing.joined,
-        resume=standing.steps if resumable else (),
-        from_=changed_at if resumable else None,
+    about = list(lot_ids)
+    if purchase:
+        about += [*purchase["lotIds"], *(part["lotId"] for part in purchase.get("spent", ()) if part["lotId"])]
+    return lots + await accounts.lots_by_id(
+        call.database, owner, [lot_id for lot_id in dict.fromkeys(about) if lot_id not in known], tx=tx
     )
-    standing.qualifying = qualifying_document(sales, call.now)
+
+
+async def _holds(call: Call, account: Document, hold_id: str | None, tx: Tx) -> list[Document]:
+    """Return the active holds, and the one that the fact is about."""
+    owner = account["customerId"]
+    active = (await holds.active(call.database, [owner], tx=tx))[owner] if account["held"] else []
+    if hold_id is None or any(hold["_id"] == hold_id for hold in active):
+        return active
+    asked = await holds.get(call.database, owner, hold_id, tx=tx)
+    return [*active, asked] if asked else active
+
+
+async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime | None, *, tx: Tx) -> list[Fact]:
+    """Work the tier out anew, and return the fact of a tier that is another now.
+
+    Args:
+        changed_at: the sale that was recorded or changed; None: any may have.
+    """
+    programs = standing.programs
+    resume = changed_at is not None and resumable(programs.ladders) and not outdated(standing.account, programs)
+    since = min(changed_at, call.now) - WINDOW if resume and changed_at else None
+    sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
+    standing.steps = tier_path(
+        sales,
+        ladders=programs.ladders,
+        joined=standing.account["createdAt"],
+        zone=call.shop.time_zone,
+        currency_digits=call.shop.currency_digits,
+        resume=standing.steps if resume else (),
+        from_=changed_at if resume else None,
+    )
+    standing.extra |= tier_fields(standing.steps, programs, call.now)
+    standing.extra["qualifying"] = qualifying_document(call, sales, programs.ladders, call.now)
+    before = standing.account.get("tierId") or standing.steps[0].tier
     after = step_at(standing.steps, call.now)
+    standing.account["tierId"] = after.tier
     return tier_facts(standing.customer_id, before, after)
+
+
+def outdated(account: Document, programs: Programs) -> bool:
+    """Whether an account's path of tiers was worked out by other ladders."""
+    return bool(account.get("ladders") != programs.ladders_id)
 
 
 def tier_facts(customer_id: str, before: str, after: TierStep) -> list[Fact]:
@@ -107,33 +183,55 @@ def tier_facts(customer_id: str, before: str, after: TierStep) -> list[Fact]:
     return [(Topic.TIER, customer_id, {"from": before, "to": after.tier, "since": after.since})]
 
 
-def qualifying_document(sales: Sequence[QualifyingSale], now: datetime) -> dict[str, Any]:
+def tier_fields(steps: Sequence[TierStep], programs: Programs, now: datetime) -> dict[str, Any]:
+    """Return an account's fields of its tier: the path, the tier told last, and when it changes by itself."""
+    return {
+        "tierSteps": accounts.steps_document(steps),
+        "tierId": step_at(steps, now).tier,
+        "tierDueAt": next((step.since for step in steps[1:] if step.since > now), None),
+        "ladders": programs.ladders_id,
+    }
+
+
+def qualifying_document(
+    call: Call, sales: Sequence[QualifyingSale], ladders: Sequence[Ladder], now: datetime
+) -> dict[str, Any]:
     """Return what counts towards the tier now, with the span of instants [from, until) over which that stays true.
 
-    `sales` are all since a whole window before now; one of the next minutes (a till's clock is ahead) ends the span.
+    `sales` are at least those that count now; one of the next minutes (a till's clock is ahead) ends the span.
     """
-    changes = [sale.at if sale.at > now else sale.at + WINDOW for sale in sales if sale.at > now - WINDOW]
-    return {"points": qualifying_points(sales, now), "from": now, "until": min(changes, default=None)}
+    policy = ladder_at(ladders, now).policy
+    zone, digits = call.shop.time_zone, call.shop.currency_digits
+    _, until = window_of(policy, now, zone)
+    changes = [until] if until else []
+    changes += [ladder.since for ladder in ladders[1:] if ladder.since > now]
+    changes += [sale.at for sale in sales if sale.at > now]
+    if policy.window is TierWindow.ROLLING_365_DAYS:
+        changes += [sale.at + WINDOW for sale in sales if now - WINDOW < sale.at <= now]
+    counted = qualifying(sales, now, policy=policy, zone=zone, currency_digits=digits)
+    return {"points": counted, "from": now, "until": min(changes, default=None)}
 
 
 async def write(call: Call, standing: Standing, *, tx: Tx) -> list[Fact]:
-    """Store the working copy and return one fact for every entry.
+    """Store the working copy and return what there is to tell: a fact for every entry, and what the lock found.
 
     Raises:
         Refusal: INVALID where the balance would not fit into GraphQL's Int.
     """
     ledger = standing.ledger
-    if max(ledger.account.balance, ledger.account.lifetime_earned) > POINTS_MAX:
+    if max(ledger.account.balance, ledger.account.lifetime_earned, ledger.account.debt) > POINTS_MAX:
         raise invalid(f"The balance of points would be beyond {POINTS_MAX}.")
     await accounts.write(
         call.database,
         standing.customer_id,
         ledger,
         principal=call.caller.principal,
-        extra={"tierSteps": accounts.steps_document(standing.steps), "qualifying": standing.qualifying},
+        extra=standing.extra,
         tx=tx,
     )
-    return entry_facts(standing.customer_id, ledger.entries)
+    if standing.renewed:
+        await customers.set_tier_steps(call.database, standing.customer_id, standing.extra["tierSteps"], tx=tx)
+    return [*standing.facts, *entry_facts(standing.customer_id, ledger.entries)]
 
 
 def entry_facts(customer_id: str, entries: Sequence[Entry]) -> list[Fact]:

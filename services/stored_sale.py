@@ -3,21 +3,45 @@
 One place for whoever makes purchases: a sale at a till, a claim, an import of whole histories.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TypedDict
+from zoneinfo import ZoneInfo
 
 from crm.ids import store_id
 from crm.values import Channel, PurchaseStatus, Topic
-from loyalty.earning import Sale, SoldLine, earn_rates, kept_share, points_for
-from loyalty.ledger import Ledger, Source
-from loyalty.program import expires_at, tier_of
-from loyalty.values import Program, SourceKind
+from loyalty.earning import Sale, SoldLine, points_for
+from loyalty.earning import terms as terms_of
+from loyalty.ledger import Ledger
+from loyalty.points import Source
+from loyalty.program import active_at, expires_at, sliding_months, tier_of
+from loyalty.values import PendingKind, Program, SourceKind, TransactionType
 from services.context import Call
-from services.selling import split_over_lines
+from services.terms import kept_shares, returned_part, terms_document
 from store import keys
+from store.caps import CapKey
 from store.client import Document
 from store.keys import Pair
 from store.outbox import Fact
+
+
+class Ends(TypedDict):
+    """When points end."""
+
+    expires_at: datetime | None
+    sliding_months: int | None
+
+
+class Waiting(TypedDict):
+    """When points become spendable."""
+
+    active_at: datetime | None
+    awaits: str | None
+
+
+AT_ONCE: Waiting = {"active_at": None, "awaits": None}
 
 
 def new_purchase(
@@ -66,7 +90,9 @@ def new_purchase(
         "pointsEarned": 0,
         "pointsTakenBack": 0,
         "pointsSpent": 0,
+        "pointsGivenBack": 0,
         "qualifying": 0,
+        "qualifyingSpend": 0,
         "earnRates": [],
         "lotIds": [],
     }
@@ -85,53 +111,103 @@ def purchase_fact(purchase: Document) -> Fact:
     return (Topic.PURCHASE, purchase["_id"], {"change": "RECORDED", **{name: purchase[name] for name in names}})
 
 
-def earn(call: Call, ledger: Ledger, program: Program, tier_id: str, purchase: Document) -> Document:
+def earn(
+    call: Call,
+    ledger: Ledger,
+    program: Program,
+    tier_id: str,
+    purchase: Document,
+    *,
+    used: Mapping[CapKey, Fraction] = MappingProxyType({}),
+    zone: ZoneInfo | None = None,
+    first: bool = False,
+    referral_points: int = 0,
+) -> Document:
     """Post what a purchase earns, less what is returned already, and return the purchase's fields of it.
 
     Args:
         program: the version in force at the sale.
         tier_id: the tier whose multiplier applies.
+        used: what `caps_of` asked for.
+        zone: whose days and months caps count by; the shop's where None.
+        first: whether it is the customer's first purchase.
+        referral_points: what the customer is given for having been referred.
     """
-    rates = earn_rates(program, tier_of(program, tier_id), _sold(purchase))
-    whole = len(rates) == 1 and not purchase["returns"]  # nothing to tell lines apart by
-    shares = [purchase["total"] - purchase["taxTotal"]] if whole else kept_shares(purchase)
-    points = points_for(shares, rates, call.shop.currency_digits)
-    external = purchase["externalId"]
-    lot = ledger.earn(
-        points,
-        occurred_at=purchase["occurredAt"],
-        expires_at=expires_at(program.expiry, purchase["occurredAt"], call.shop.time_zone),
-        source=Source(
-            kind=SourceKind.PURCHASE, node_id=purchase["_id"], external_id=(external["source"], external["value"])
-        ),
+    terms = terms_of(
+        program, tier_of(program, tier_id), sold(purchase, first=first), zone=zone or call.shop.time_zone, used=used
     )
+    fields = terms_document(terms)
+    whole = len(terms.rates) == 1 and not terms.capped and not purchase["returns"]  # nothing to tell lines apart by
+    base = purchase["total"] - purchase["taxTotal"]
+    shares = [base] if whole else kept_shares(purchase)
+    earned = points_for(shares, terms, call.shop.currency_digits)
+    post = _poster(call, ledger, program, purchase)
+    lots = [post(TransactionType.EARN, earned, SourceKind.PURCHASE, None)]
+    flat: list[tuple[str | None, str, int, str | None]] = [
+        (bonus.rule_id, bonus.name, bonus.points, bonus.period_key) for bonus in terms.bonuses
+    ]
+    if referral_points:
+        flat.append((None, "Referral", referral_points, None))
+    bonuses: list[Document] = []
+    part = returned_part(call, purchase) if flat and purchase["returns"] else None
+    for rule_id, name, points, period in flat:
+        granted = part.bonus_kept(points) if part else points
+        kind = SourceKind.PURCHASE if rule_id else SourceKind.REFERRAL
+        lots.append(post(TransactionType.BONUS, granted, kind, name))
+        bonuses.append({"ruleId": rule_id, "name": name, "points": granted, "of": points, "period": period})
+    fields |= {"bonuses": bonuses} if bonuses else {}
     return {
-        "pointsEarned": points,
-        "qualifying": points,
-        "earnRates": [str(rate) for rate in rates],
-        "lotIds": [lot.id] if lot else [],
+        **fields,
+        "programVersion": program.version,
+        "pointsEarned": earned + sum(bonus["points"] for bonus in bonuses),
+        "qualifying": earned,
+        "qualifyingSpend": sum(shares),
+        "lotIds": [lot for lot in lots if lot is not None],
     }
 
 
-def _sold(purchase: Document) -> Sale:
+def _poster(
+    call: Call, ledger: Ledger, program: Program, purchase: Document
+) -> Callable[[TransactionType, int, SourceKind, str | None], str | None]:
+    """Return the function that posts points of this purchase and gives their lot's id."""
+    at, external = purchase["occurredAt"], purchase["externalId"]
+
+    def post(type_: TransactionType, points: int, kind: SourceKind, reason: str | None) -> str | None:
+        lot = ledger.credit(
+            type_,
+            points,
+            occurred_at=at,
+            source=Source(kind=kind, node_id=purchase["_id"], external_id=(external["source"], external["value"])),
+            reason=reason,
+            **waiting(program, at),
+            **ends(call, program, at),
+        )
+        return lot.id if lot else None
+
+    return post
+
+
+def waiting(program: Program, at: datetime) -> Waiting:
+    """Return from when on points that a sale of an instant earned can be spent, as `Ledger.credit` takes it."""
+    if program.pending.kind is PendingKind.NONE:
+        return AT_ONCE
+    return {"active_at": active_at(program.pending, at), "awaits": program.pending.event}
+
+
+def ends(call: Call, program: Program, at: datetime) -> Ends:
+    """Return when points earned at an instant end, as `Ledger.credit` takes it."""
+    return {
+        "expires_at": expires_at(program.expiry, at, call.shop.time_zone),
+        "sliding_months": sliding_months(program.expiry),
+    }
+
+
+def sold(purchase: Document, *, first: bool) -> Sale:
     """Return what the earning rules ask of a purchase."""
     return Sale(
         occurred_at=purchase["occurredAt"],
         channel=purchase["channel"],
         store_code=purchase["storeCode"],
         lines=[SoldLine(sku=line["sku"], category=line.get("category")) for line in purchase["lines"]],
+        first=first,
     )
-
-
-def shares_of(purchase: Document) -> list[int]:
-    """Return each line's share of the base that earns points."""
-    lines, base = purchase["lines"], purchase["total"] - purchase["taxTotal"]
-    return split_over_lines(base, [line["lineNumber"] for line in lines], [line["total"] for line in lines])
-
-
-def kept_shares(purchase: Document) -> list[int]:
-    """Return what is kept of these shares after the returns so far."""
-    return [
-        kept_share(share, returned=line.get("returnedQuantity", 0), quantity=line["quantity"])
-        for share, line in zip(shares_of(purchase), purchase["lines"], strict=True)
-    ]

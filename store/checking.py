@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm.ids import CUSTOMER, account_of
+from loyalty.values import HoldStatus
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
 _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
-    **dict.fromkeys(("pointsEarned", "pointsTakenBack", "qualifying"), 1),
-    **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "pointsTakenBack", "lines")], 1),
+    **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
+    **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
+    "returns.pointsTakenBack": 1,
+    "returns.pointsGivenBack": 1,
     "lineCount": {"$cond": [{"$isArray": "$lines"}, {"$size": "$lines"}, 0]},
     "linesTotal": {"$sum": "$lines.total"},
     "linesDiscount": {"$sum": "$lines.discount"},
@@ -30,7 +34,7 @@ _PURCHASE: Document = {
 
 _ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
-_CUSTOMER = dict.fromkeys(("email", "phone", "cardNumber", "externalIds", "metrics", "tierSteps"), 1)
+_CUSTOMER = dict.fromkeys(("email", "phone", "cardNumber", "externalIds", "metrics", "tierSteps", "referralCode"), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ class Window:
     """Everything of the owners in one span, as of one instant.
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
-    `lots` by their own id: those with points left, and those that an entry or a purchase names. `until` is the last
+    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
+    those that reserve points or have spent some, lists by owner. `until` is the last
     owner of the span, None where it goes on to the end of the line.
     """
 
@@ -47,6 +52,7 @@ class Window:
     purchases: dict[str, list[Document]]
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
+    holds: dict[str, list[Document]]
     until: str | None
 
     def owners(self) -> list[str]:
@@ -79,7 +85,17 @@ async def window(database: Database, after: str, *, people: int, documents: int,
     others = [id_ for id_ in dict.fromkeys(_named_lots(purchases, entries)) if id_ not in lots]
     for lot in await _find(database, LOTS, {"_id": {"$in": others}}, {}, tx=tx) if others else ():
         lots[lot["_id"]] = lot
-    return Window(customers=customers, accounts=accounts, purchases=purchases, entries=entries, lots=lots, until=until)
+    told = {"owner": span, "$or": [{"status": HoldStatus.ACTIVE.value}, {"captured": {"$gt": 0}}]}
+    holds = _by_owner(await _find(database, HOLDS, told, {}, tx=tx))
+    return Window(
+        customers=customers,
+        accounts=accounts,
+        purchases=purchases,
+        entries=entries,
+        lots=lots,
+        holds=holds,
+        until=until,
+    )
 
 
 async def _until(database: Database, after: str, *, people: int, documents: int, tx: Tx) -> str | None:

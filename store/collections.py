@@ -7,6 +7,12 @@ LOTS = "points_lots"
 TRANSACTIONS = "points_transactions"
 PURCHASES = "purchases"
 FEEDBACK = "feedback"
+HOLDS = "points_holds"
+CAPS = "cap_counters"
+EVENTS = "customer_events"
+REDEMPTIONS = "reward_redemptions"
+STOCKS = "reward_stocks"
+REFERRALS = "referrals"
 STORES = "stores"
 PRODUCTS = "products"
 PROGRAMS = "loyalty_programs"
@@ -14,6 +20,7 @@ API_KEYS = "api_keys"
 OUTBOX = "outbox"
 INSTALLATION = "installation"
 MIGRATIONS = "migrations"
+LEASES = "leases"
 
 SHARD_KEYS = {
     CUSTOMERS: {"_id": "hashed"},
@@ -23,6 +30,11 @@ SHARD_KEYS = {
     TRANSACTIONS: {"owner": 1},
     PURCHASES: {"owner": 1},
     FEEDBACK: {"owner": 1},
+    HOLDS: {"owner": 1},
+    CAPS: {"owner": 1},
+    EVENTS: {"owner": 1},
+    REDEMPTIONS: {"owner": 1},
+    REFERRALS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

@@ -107,3 +107,19 @@ async def count_return(database: Database, id_: str, *, total: int, steps: list[
 async def set_metrics(database: Database, id_: str, metrics: Mapping[str, Any], *, tx: Tx) -> None:
     """Store metrics that were counted anew."""
     await database[CUSTOMERS].update_one({"_id": id_}, {"$set": {"metrics": dict(metrics)}}, session=tx.session)
+
+
+async def set_tier_steps(database: Database, id_: str, steps: list[Document], *, tx: Tx) -> None:
+    """Store a path of tiers that was worked out anew."""
+    await database[CUSTOMERS].update_one({"_id": id_}, {"$set": {"tierSteps": steps}}, session=tx.session)
+
+
+async def with_birthday(
+    database: Database, birthdays: Sequence[str], known_before: datetime, after: str | None, limit: int
+) -> list[str]:
+    """Return the ids of customers with one of these birthdays (MM-DD), known since then, in order of their ids."""
+    condition: Document = {"birthday": {"$in": list(birthdays)}, "birthdaySince": {"$lte": known_before}}
+    if after is not None:
+        condition["_id"] = {"$gt": after}
+    cursor = database[CUSTOMERS].find(condition, {"_id": 1}, sort=[("_id", 1)], limit=limit)
+    return [person["_id"] for person in await cursor.to_list(None)]

@@ -67,16 +67,24 @@ async def claim(
 
 
 async def complete(database: Database, held: Claim, outcome: Mapping[str, Any], *, tx: Tx | None) -> None:
-    """Store what is replayed to whoever sends the key again.
+    """Store what is replayed to whoever sends the key again: once, also where a commit's answer got lost.
 
     Raises:
-        ClaimLost: the key is somebody else's by now.
+        ClaimLost: the key is somebody else's by now, or an earlier try of ours was committed after all.
     """
     result = await database[KEYS].update_one(
-        {"_id": held.id, "token": held.token}, {"$set": {"outcome": outcome}}, session=tx.session if tx else None
+        {"_id": held.id, "token": held.token, "outcome": None},
+        {"$set": {"outcome": outcome}},
+        session=tx.session if tx else None,
     )
     if result.matched_count == 0:
         raise ClaimLost
+
+
+async def own_outcome(database: Database, held: Claim) -> Mapping[str, Any] | None:
+    """Return what an earlier try under this very claim has stored."""
+    found = await database[KEYS].find_one({"_id": held.id, "token": held.token})
+    return found.get("outcome") if found else None
 
 
 async def renew(database: Database, held: Claim, now: datetime) -> None:

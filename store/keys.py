@@ -44,6 +44,31 @@ def purchase_return(pair: Pair) -> str:
     return f"ret:{_joined(pair)}"
 
 
+def referral(code: str) -> str:
+    """Return the key of the code by which a customer refers others."""
+    return f"ref:{code}"
+
+
+def event(pair: Pair, customer_id: str | None = None) -> str:
+    """Return the key of a tracked event's id in another system; of one the customer told, among that customer's."""
+    return f"evt:{customer_id}:{_joined(pair)}" if customer_id else f"evt:{_joined(pair)}"
+
+
+def once(customer_id: str, rule_id: str, period: str) -> str:
+    """Return the key of points that a person is granted once a period."""
+    return f"once:{customer_id}:{rule_id}:{period}"
+
+
+def redemption(code: str) -> str:
+    """Return the key of a redeemed reward's single-use code."""
+    return f"code:{code}"
+
+
+def refused(pair: Pair) -> str:
+    """Return the key of a batch's sale that was refused by the rules."""
+    return f"refused:{_joined(pair)}"
+
+
 def of_id(id_: str) -> str:
     """Return the key that knows the owner of an object that may change hands."""
     return f"id:{id_}"
@@ -67,6 +92,11 @@ async def insert(database: Database, keys: Sequence[Document], *, tx: Tx) -> Non
     """Claim keys; a DuplicateKeyError ends the transaction when one is taken."""
     if keys:
         await database[KEYS].insert_many(list(keys), session=tx.session)
+
+
+async def put(database: Database, key: Document) -> None:
+    """Store a key that nobody competes for."""
+    await database[KEYS].replace_one({"_id": key["_id"]}, key, upsert=True)
 
 
 async def delete(database: Database, ids: Sequence[str], *, ref: str, tx: Tx) -> None:

@@ -10,19 +10,21 @@ from typing import Any
 from pymongo import ReturnDocument, UpdateOne
 
 from crm.ids import account_of
-from loyalty.ledger import Account, Entry, Expiry, Ledger, Lot, Source
+from loyalty.book import Book
+from loyalty.points import Account, Entry, Expiry, Lot, Source
 from loyalty.tiers import TierStep
-from loyalty.values import SourceKind
+from loyalty.values import SourceKind, TransactionType
+from store import holds
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, LOTS, TRANSACTIONS
+from store.collections import ACCOUNTS, HOLDS, LOTS, TRANSACTIONS
 from store.pages import Order
 
 NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 
-def new_account(customer_id: str, at: datetime, steps: Sequence[TierStep]) -> Document:
-    """Return the account of a customer who has no points yet."""
-    return account_document(customer_id, at, Account(), {"tierSteps": steps_document(steps)})
+def new_account(customer_id: str, at: datetime, tier: Document) -> Document:
+    """Return the account of a customer who has no points yet; `tier` are its fields of the tier."""
+    return account_document(customer_id, at, Account(), tier)
 
 
 def account_value(document: Document) -> Account:
@@ -37,6 +39,9 @@ def account_value(document: Document) -> Account:
         lifetime_earned=document["lifetimeEarned"],
         last_at=document.get("lastAt"),
         next_expiry=Expiry(points=expiry["points"], at=expiry["at"]) if expiry else None,
+        due_at=document.get("dueAt"),
+        activity_at=document.get("activityAt"),
+        sliding=document.get("sliding", False),
     )
 
 
@@ -51,7 +56,9 @@ def _totals(account: Account) -> Document:
         "lifetimeEarned": account.lifetime_earned,
         "lastAt": account.last_at,
         "nextExpiry": {"points": expiry.points, "at": expiry.at} if expiry else None,
-        "dueAt": account.due_at(),
+        "dueAt": account.due_at,
+        "activityAt": account.activity_at,
+        "sliding": account.sliding,
     }
 
 
@@ -87,30 +94,42 @@ def lot_document(owner: str, lot: Lot) -> Document:
         "source": source_document(lot.source),
         "earned": lot.earned,
         "remaining": lot.remaining,
+        "held": lot.held,
+        "pending": lot.pending,
         "expired": lot.expired,
         "earnedAt": lot.earned_at,
         "activeAt": lot.active_at,
         "expiresAt": lot.expires_at,
+        "slidingMonths": lot.sliding_months,
+        "awaits": lot.awaits,
     }
+
+
+def source_value(document: Document) -> Source:
+    """Return a stored source as a value."""
+    external = document.get("externalId")
+    return Source(
+        kind=SourceKind(document["kind"]),
+        node_id=document.get("nodeId"),
+        external_id=(external["source"], external["value"]) if external else None,
+    )
 
 
 def lot_value(document: Document) -> Lot:
     """Return a stored lot as a value."""
-    source = document["source"]
-    external = source.get("externalId")
     return Lot(
         id=document["_id"],
-        source=Source(
-            kind=SourceKind(source["kind"]),
-            node_id=source.get("nodeId"),
-            external_id=(external["source"], external["value"]) if external else None,
-        ),
+        source=source_value(document["source"]),
         earned=document["earned"],
         remaining=document["remaining"],
+        held=document["held"],
+        pending=document["pending"],
         expired=document["expired"],
         earned_at=document["earnedAt"],
         active_at=document["activeAt"],
         expires_at=document.get("expiresAt"),
+        sliding_months=document.get("slidingMonths"),
+        awaits=document.get("awaits"),
     )
 
 
@@ -134,6 +153,22 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     return document
 
 
+def entry_value(document: Document) -> Entry:
+    """Return a stored entry as a value."""
+    return Entry(
+        id=document["_id"],
+        sequence=document["sequence"],
+        type=TransactionType(document["type"]),
+        points=document["points"],
+        balance_after=document["balanceAfter"],
+        at=document["at"],
+        occurred_at=document["occurredAt"],
+        reason=document.get("reason"),
+        source=source_value(document["source"]),
+        lots=tuple((part["id"], part["points"]) for part in document["lots"]),
+    )
+
+
 async def insert_account(database: Database, account: Document, *, tx: Tx) -> None:
     """Store a new account."""
     await database[ACCOUNTS].insert_one(account, session=tx.session)
@@ -148,6 +183,12 @@ async def lock(database: Database, customer_id: str, *, tx: Tx) -> Document | No
         return_document=ReturnDocument.AFTER,
     )
     return document
+
+
+async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
+    """Return a customer's account as the transaction sees it."""
+    found: Document = await database[ACCOUNTS].find_one({"_id": account_of(customer_id)}, session=tx.session)
+    return found
 
 
 async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
@@ -173,32 +214,40 @@ async def live_lots(database: Database, owners: Iterable[str], *, tx: Tx | None 
     return lots
 
 
-async def lots_by_id(database: Database, owner: str, ids: Sequence[str], *, tx: Tx) -> list[Document]:
+async def lots_by_id(database: Database, owner: str, ids: Sequence[str], *, tx: Tx | None = None) -> list[Document]:
     """Return an owner's lots with these ids, points left or not."""
-    cursor = database[LOTS].find({"_id": {"$in": list(ids)}, "owner": owner}, session=tx.session)
+    if not ids:
+        return []
+    session = tx.session if tx else None
+    cursor = database[LOTS].find({"_id": {"$in": list(ids)}, "owner": owner}, session=session)
     documents: list[Document] = await cursor.to_list(None)
     return documents
 
 
-async def write(
-    database: Database, owner: str, ledger: Ledger, *, principal: str, extra: dict[str, Any], tx: Tx
-) -> None:
-    """Store what facts did to a working copy: totals with `extra` fields, new entries, new and changed lots."""
+async def write(database: Database, owner: str, book: Book, *, principal: str, extra: dict[str, Any], tx: Tx) -> None:
+    """Store what facts did to a working copy: totals with `extra` fields, entries, lots and holds."""
     await database[ACCOUNTS].update_one(
-        {"_id": account_of(owner)}, {"$set": {**_totals(ledger.account), **extra}}, session=tx.session
+        {"_id": account_of(owner)}, {"$set": {**_totals(book.account), **extra}}, session=tx.session
     )
-    if ledger.entries:
+    if book.entries:
         await database[TRANSACTIONS].insert_many(
-            [entry_document(owner, entry, principal) for entry in ledger.entries], session=tx.session
+            [entry_document(owner, entry, principal) for entry in book.entries], session=tx.session
         )
-    if ledger.changed_lots:
-        await database[LOTS].bulk_write(
-            [
-                UpdateOne({"_id": lot.id, "owner": owner}, {"$set": _without_id(lot_document(owner, lot))}, upsert=True)
-                for lot in ledger.changed_lots.values()
-            ],
-            session=tx.session,
-        )
+    for collection, documents in (
+        (LOTS, [lot_document(owner, lot) for lot in book.changed_lots.values()]),
+        (HOLDS, [holds.document(owner, hold) for hold in book.changed_holds.values()]),
+    ):
+        known = [document for document in documents if document["_id"] in book.stored]
+        if known:
+            await database[collection].bulk_write([_put(document) for document in known], session=tx.session)
+        if len(known) < len(documents):
+            new = [document for document in documents if document["_id"] not in book.stored]
+            await database[collection].insert_many(new, session=tx.session)
+
+
+def _put(document: Document) -> UpdateOne:
+    fields = {name: value for name, value in document.items() if name not in ("_id", "owner")}
+    return UpdateOne({"_id": document["_id"], "owner": document["owner"]}, {"$set": fields})
 
 
 def account_document(customer_id: str, at: datetime, account: Account, extra: dict[str, Any]) -> Document:
@@ -212,10 +261,6 @@ def account_document(customer_id: str, at: datetime, account: Account, extra: di
     }
 
 
-def _without_id(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in ("_id", "owner")}
-
-
 async def transactions_by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
     """Return entries in the order of `ids`."""
     found = {
@@ -223,3 +268,32 @@ async def transactions_by_ids(database: Database, ids: Sequence[str]) -> list[Do
         for document in await database[TRANSACTIONS].find({"_id": {"$in": list(ids)}}).to_list(None)
     }
     return [found.get(id_) for id_ in ids]
+
+
+async def entries_until(database: Database, owner: str, at: datetime, *, tx: Tx) -> list[Entry]:
+    """Return an owner's entries up to an instant, oldest first."""
+    condition = {"owner": owner, "at": {"$lte": at}}
+    cursor = database[TRANSACTIONS].find(condition, sort=[("sequence", 1)], session=tx.session)
+    return [entry_value(document) for document in await cursor.to_list(None)]
+
+
+async def due(database: Database, now: datetime, limit: int) -> list[str]:
+    """Return customers whose totals have changed by themselves and are not written down, longest due first."""
+    condition = {"dueAt": {"$lte": now, "$type": "date"}}  # $type lets the partial index answer
+    cursor = database[ACCOUNTS].find(condition, {"customerId": 1}, sort=[("dueAt", 1)], limit=limit)
+    return [account["customerId"] for account in await cursor.to_list(None)]
+
+
+async def tier_due(database: Database, now: datetime, ladders_id: str, limit: int) -> list[str]:
+    """Return customers whose tier has fallen by itself, or was worked out by other ladders than `ladders_id`."""
+    found: list[str] = []
+    fallen = {"tierDueAt": {"$lte": now, "$type": "date"}}
+    for condition in (fallen, {"ladders": {"$gt": ladders_id}}, {"ladders": {"$lt": ladders_id}}):
+        cursor = database[ACCOUNTS].find(condition, {"customerId": 1}, limit=limit)
+        found += [account["customerId"] for account in await cursor.to_list(None)]
+    return list(dict.fromkeys(found))[:limit]
+
+
+async def set_fields(database: Database, owner: str, fields: Document, *, tx: Tx) -> None:
+    """Set fields of an account that are neither points nor tier."""
+    await database[ACCOUNTS].update_one({"_id": account_of(owner)}, {"$set": fields}, session=tx.session)

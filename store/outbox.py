@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from crm.ids import EVENT
+from crm.ids import CUSTOMER, EVENT, prefix_of
 from crm.values import Topic
 from store.client import Database, Document, Tx
 from store.collections import OUTBOX
@@ -28,7 +28,7 @@ def events(
             "_id": transaction if position == 0 else new_id(EVENT),
             "topic": topic.value,
             "nodeId": node_id,
-            "owner": owner,
+            "owner": node_id if prefix_of(node_id) == CUSTOMER else owner,
             "at": at,
             "by": principal,
             "data": data,

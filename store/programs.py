@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from crm.numbers import decimal, scaled
+from crm.numbers import RATE_DIGITS, decimal, scaled
 from loyalty.values import (
     EarningEvent,
     EarningRule,
@@ -18,16 +18,17 @@ from loyalty.values import (
     PendingPolicy,
     Period,
     Program,
+    ReferralPolicy,
     ReturnPolicy,
+    Reward,
+    RewardKind,
     Tier,
     TierBasis,
     TierPolicy,
     TierWindow,
 )
-from store.client import Database, Document
+from store.client import Database, Document, Tx
 from store.collections import PROGRAMS
-
-RATE_DIGITS = 6
 
 
 def rate_text(rate: Fraction) -> str:
@@ -84,6 +85,34 @@ def value(document: Document) -> Program:
             keep_on_return=policy["keepOnReturn"],
         ),
         overdraft_points=document["overdraftPoints"],
+        rewards=tuple(_reward(reward) for reward in document.get("rewards", ())),
+        referral=_referral(document.get("referral")),
+    )
+
+
+def _reward(reward: Document) -> Reward:
+    return Reward(
+        id=reward["id"],
+        title=reward["title"],
+        points=reward["points"],
+        kind=RewardKind(reward["kind"]),
+        description=reward["description"],
+        value=reward["value"],
+        product_sku=reward["productSku"],
+        offer_id=reward["offerId"],
+        per_customer_limit=reward["perCustomerLimit"],
+        active=reward["active"],
+    )
+
+
+def _referral(policy: Document | None) -> ReferralPolicy | None:
+    if policy is None:
+        return None
+    return ReferralPolicy(
+        referrer_points=policy["referrerPoints"],
+        referee_points=policy["refereePoints"],
+        minimum_spend=policy["minimumSpend"],
+        per_referrer_limit=policy["perReferrerLimit"],
     )
 
 
@@ -124,6 +153,11 @@ def _rule(rule: Document) -> EarningRule:
 async def versions(database: Database) -> tuple[Program, ...]:
     """Return every version, oldest first."""
     return tuple(value(document) for document in await database[PROGRAMS].find(sort=[("version", 1)]).to_list(None))
+
+
+async def insert(database: Database, program: Program, *, tx: Tx) -> None:
+    """Store a new version; a DuplicateKeyError says that another of its number was first."""
+    await database[PROGRAMS].insert_one(document(program), session=tx.session)
 
 
 async def insert_first(database: Database, program: Program) -> None:

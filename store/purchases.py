@@ -40,6 +40,11 @@ async def get(database: Database, owner: str, id_: str, *, tx: Tx) -> Document |
     return found
 
 
+async def any_of(database: Database, owner: str, *, tx: Tx) -> bool:
+    """Whether an owner has any purchase, whatever became of it."""
+    return await database[PURCHASES].find_one({"owner": owner}, projection=["_id"], session=tx.session) is not None
+
+
 async def insert(database: Database, purchase: Document, *, tx: Tx) -> None:
     """Store a new purchase."""
     await database[PURCHASES].insert_one(purchase, session=tx.session)
@@ -59,23 +64,40 @@ async def qualifying_since(
         condition["occurredAt"] = {"$gt": since}
     cursor = database[PURCHASES].find(
         condition,
-        projection={"_id": 1, "occurredAt": 1, "qualifying": 1},
+        projection={"_id": 1, "occurredAt": 1, "qualifying": 1, "qualifyingSpend": 1},
         sort=[("occurredAt", -1), ("_id", -1)],
         session=tx.session if tx else None,
     )
     rows = await cursor.to_list(None)
-    return [(row["_id"], QualifyingSale(at=row["occurredAt"], points=row["qualifying"])) for row in reversed(rows)]
+    return [(row["_id"], qualifying_sale(row)) for row in reversed(rows)]
+
+
+def qualifying_sale(purchase: Document) -> QualifyingSale:
+    """Return a purchase as far as tiers know it."""
+    points, spend = purchase["qualifying"], purchase["qualifyingSpend"]
+    return QualifyingSale(at=purchase["occurredAt"], points=max(points, 0), spend=max(spend, 0))
+
+
+async def qualifying_of(database: Database, owners: Sequence[str]) -> dict[str, list[QualifyingSale]]:
+    """Return what every sale of these owners counts towards a tier, by owner."""
+    projection = {"owner": 1, "occurredAt": 1, "qualifying": 1, "qualifyingSpend": 1}
+    found: dict[str, list[QualifyingSale]] = {owner: [] for owner in owners}
+    for row in await database[PURCHASES].find({"owner": {"$in": list(owners)}}, projection).to_list(None):
+        found[row["owner"]].append(qualifying_sale(row))
+    return found
 
 
 async def qualifying_totals(
-    database: Database, owners: Sequence[str], *, after: datetime, until: datetime
+    database: Database, owners: Sequence[str], *, after: datetime | None, until: datetime, spend: bool = False
 ) -> dict[str, int]:
-    """Return what each owner's sales in (after, until] count towards a tier."""
+    """Return what each owner's sales in (after, until] count towards a tier: points, or money in minor units."""
+    span: Document = {"$lte": until} | ({"$gt": after} if after else {})
+    counted = "$qualifyingSpend" if spend else "$qualifying"
     groups = await database.aggregate(
         PURCHASES,
         [
-            {"$match": {"owner": {"$in": list(owners)}, "occurredAt": {"$gt": after, "$lte": until}}},
-            {"$group": {"_id": "$owner", "points": {"$sum": "$qualifying"}}},
+            {"$match": {"owner": {"$in": list(owners)}, "occurredAt": span}},
+            {"$group": {"_id": "$owner", "points": {"$sum": counted}}},
         ],
     )
     return {group["_id"]: group["points"] for group in groups}

@@ -49,12 +49,15 @@ async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None
     return [found.get(id_) for id_ in ids]
 
 
-async def existing(database: Database, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+async def existing(
+    database: Database, collection: str, ids: Sequence[str], *, tx: Tx | None = None
+) -> dict[str, Document]:
     """Return those of the stores or products that are there, by id."""
     if not ids:
         return {}
-    found = await database[collection].find({"_id": {"$in": list(ids)}}, projection={"search": 0}).to_list(None)
-    return {document["_id"]: document for document in found}
+    session = tx.session if tx else None
+    cursor = database[collection].find({"_id": {"$in": list(ids)}}, projection={"search": 0}, session=session)
+    return {document["_id"]: document for document in await cursor.to_list(None)}
 
 
 async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:

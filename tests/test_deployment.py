@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from api.app import create_app
+from api.cli.main import app as cli
 from api.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +39,22 @@ def test_the_image_runs_as_nobody_special_with_locked_dependencies_and_a_health_
     assert "--require-hashes -r /tmp/runtime.txt" in DOCKERFILE
     assert re.search(r"HEALTHCHECK.*\n.*127\.0\.0\.1:8000(/health/ready)'", DOCKERFILE)
     assert "/health/ready" in paths
+
+
+def test_compose_starts_one_worker_beside_the_api_from_the_same_image_and_with_nothing_but_other_words() -> None:
+    api, worker = COMPOSE["services"]["api"], COMPOSE["services"]["worker"]
+    own = {"command", "ports", "healthcheck"}
+
+    assert {name: worker[name] for name in worker if name not in own} == {
+        name: api[name] for name in api if name not in own
+    }
+    assert {"environment", "read_only", "cap_drop", "security_opt", "restart", "depends_on"} <= set(worker)
+    assert worker["command"] == ["worker"]
+    assert worker["healthcheck"] == {"disable": True}, "the image's asks the API's port"
+    assert "ports" not in worker
+    assert api["command"][-1] == "--no-worker"
+    for service in (api, worker):  # --help after words that are no command or option of ours is a usage error
+        assert CliRunner().invoke(cli, [*service["command"], "--help"]).exit_code == 0
 
 
 def test_compose_starts_the_api_behind_a_healthy_replica_set_with_settings_that_exist() -> None:

@@ -14,7 +14,7 @@ from api.settings import Settings
 from crm.callers import Caller
 from services.imports.complete_journey import import_journey
 from store import keys
-from tests.support import POS, STAFF, World, customer_caller
+from tests.support import ADMIN, POS, STAFF, World, customer_caller
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 HOUSEHOLDS = 20
@@ -48,7 +48,7 @@ async def demo(world: World) -> AsyncIterator[World]:
 
 async def caller(world: World, example: Example) -> Caller:
     if example.household is None:
-        return {"POS": POS, "STAFF": STAFF}[example.role]
+        return {"POS": POS, "STAFF": STAFF, "ADMIN": ADMIN}[example.role]
     name = keys.external(("complete-journey", example.household))
     return customer_caller((await keys.find(world.database, [name]))[name]["ref"])
 

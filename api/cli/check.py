@@ -1,6 +1,7 @@
 """`crm check`: proves what is stored from the ledger and the purchases."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -11,6 +12,7 @@ from crm.callers import SYSTEM
 from services.checking import Report
 from services.checking import check as run_check
 from services.context import Shop
+from services.liability import Liability
 
 SHOWN_MAX = 100
 
@@ -27,6 +29,7 @@ def check(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None
         typer.echo(json.dumps(_as_json(report), default=str))
     else:
         out.print(_counts(report))
+        out.print(_liability(report.liability))
         if report.differences:
             out.print(_differences(report))
         out.print(f"{report.difference_count:,} differences." if report.difference_count else "No difference.")
@@ -39,7 +42,18 @@ def _as_json(report: Report) -> dict[str, Any]:
         {"subject": one.subject, "what": one.what, "stored": one.stored, "computed": one.computed}
         for one in report.differences
     ]
-    return {**_totals(report), "differenceCount": report.difference_count, "differences": found}
+    liability = {
+        "programId": report.liability.program_id,
+        "program": report.liability.program,
+        "points": report.liability.points,
+        "months": [{"month": month, **asdict(points)} for month, points in report.liability.in_order()],
+    }
+    return {
+        **_totals(report),
+        "liability": [liability],
+        "differenceCount": report.difference_count,
+        "differences": found,
+    }
 
 
 def _totals(report: Report) -> dict[str, int]:
@@ -51,6 +65,14 @@ def _counts(report: Report) -> Table:
     table = Table("checked", "")
     for name, count in _totals(report).items():
         table.add_row("sales, in minor units" if name == "sales" else name, f"{count:,}")
+    return table
+
+
+def _liability(liability: Liability) -> Table:
+    title = f"Points outstanding in {liability.program} ({liability.program_id}): {liability.points:,}"
+    table = Table("ends in", "available", "pending", "held", "points", title=title)
+    for month, points in liability.in_order():
+        table.add_row(month, f"{points.available:,}", f"{points.pending:,}", f"{points.held:,}", f"{points.points:,}")
     return table
 
 

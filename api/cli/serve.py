@@ -1,32 +1,55 @@
-"""`crm serve`: the API, with its own MongoDB beside it where none is named."""
+"""`crm serve`: the API, with a worker beside it, and with its own MongoDB where none is named."""
 
 import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, KeptMongo, Stop, load_settings, one_sentence, out, run_in_shop
+from api.cli.runtime import (
+    DEFAULT_DATA_DIR,
+    DataDir,
+    KeptMongo,
+    Stop,
+    err,
+    load_settings,
+    one_sentence,
+    out,
+    run_in_shop,
+)
 from api.settings import PREFIX, Settings
 from services.context import Shop
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Workers = Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)]
+NoWorker = Annotated[bool, typer.Option("--no-worker", help="Start no worker; `crm worker` runs elsewhere.")]
 DRAIN_SECONDS = 10
+WORKER_STOP_SECONDS = 10
+WATCH_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+PROJECT = Path(__file__).parents[2]
 
 
 def serve(
-    host: Host = "127.0.0.1", port: Port = 8000, data_dir: DataDir = DEFAULT_DATA_DIR, workers: Workers = 1
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    workers: Workers = 1,
+    no_worker: NoWorker = False,
 ) -> None:
     """Migrate and serve until told to stop; with no CRM_MONGODB_URI also start the embedded MongoDB."""
-    run_server(host, port, data_dir, workers, purpose="crm serve", prepare=_migrate)
+    run_server(host, port, data_dir, workers, purpose="crm serve", prepare=_migrate, upkeep=not no_worker)
 
 
 def _migrate(settings: Settings) -> None:
@@ -39,10 +62,22 @@ def _migrate(settings: Settings) -> None:
 
 
 def run_server(
-    host: str, port: int, data_dir: Path, workers: int, *, purpose: str, prepare: Callable[[Settings], None]
+    host: str,
+    port: int,
+    data_dir: Path,
+    workers: int,
+    *,
+    purpose: str,
+    prepare: Callable[[Settings], None],
+    upkeep: bool = True,
 ) -> None:
-    """Serve; `prepare` runs once MongoDB is up and before the first request."""
-    _leave_on_sigterm()
+    """Serve; `prepare` runs once MongoDB is up and before the first request.
+
+    Args:
+        workers: processes that answer.
+        upkeep: whether to start `crm worker` beside them.
+    """
+    leave_on(signal.SIGTERM)  # uvicorn drains, then raises the signal again for whoever had it before
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
         _check_port(host, port)
         prepare(settings)
@@ -52,16 +87,17 @@ def run_server(
             settings.secret or "",
         )
         out.print(f"Serving at [bold]http://{host}:{port}/graphql[/bold]; Ctrl-C stops it.", highlight=False)
-        uvicorn.run(
-            "api.cli.worker:app",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            log_level="warning",
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-            server_header=False,
-        )
+        with kept_worker() if upkeep else nullcontext():
+            uvicorn.run(
+                "api.cli.served:app",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                log_level="warning",
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                server_header=False,
+            )
 
 
 @contextmanager
@@ -79,13 +115,67 @@ def server_mongodb(settings: Settings, data_dir: Path, purpose: str) -> Iterator
         mongo.stop()
 
 
-def _leave_on_sigterm() -> None:
-    """Leave by way of `finally` on SIGTERM: uvicorn drains, then raises the signal again for whoever had it before."""
+class KeptWorker:
+    """A server's `crm worker`: a process of its own that ends with the server, and is started again when it dies."""
+
+    def __init__(self) -> None:
+        self._process = _start_worker()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="worker watcher", daemon=True)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        pause, started = WATCH_SECONDS, monotonic()
+        while not self._over.wait(WATCH_SECONDS):
+            if (code := self._process.poll()) is None:
+                continue
+            err.print(f"The worker ended with exit code {code} and is started again.", soft_wrap=True, highlight=False)
+            lived = monotonic() - started
+            pause = WATCH_SECONDS if lived > LONGEST_PAUSE_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            if self._over.wait(pause):  # one that keeps dying is not started all the time
+                return
+            self._process, started = _start_worker(), monotonic()
+
+    def stop(self) -> None:
+        """Let it finish what it is at, and end it by force where that lasts longer than 10 s."""
+        self._over.set()
+        self._watcher.join()
+        self._process.terminate()
+        try:
+            self._process.wait(WORKER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._process.communicate()  # closes its standard input, which would have hurried it
+
+
+def _start_worker() -> subprocess.Popen[bytes]:
+    """Start it as `crm worker`, whose settings this process's environment holds.
+
+    It waits for the end of its standard input, which is a pipe that only this process holds the other end of. In a
+    session of its own Ctrl-C does not reach it. From the project's folder no other package is found as `api`.
+    """
+    command = [sys.executable, "-m", "api.cli", "worker", "--until-eof"]
+    return subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 -- ours
+
+
+@contextmanager
+def kept_worker() -> Iterator[None]:
+    """Keep a worker running during the block."""
+    kept = KeptWorker()
+    try:
+        yield
+    finally:
+        kept.stop()
+
+
+def leave_on(*endings: signal.Signals) -> None:
+    """Leave by way of `finally` on any of these signals, with exit code 0."""
 
     def leave(*_: object) -> None:
         raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, leave)
+    for ending in endings:
+        signal.signal(ending, leave)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -18,7 +18,7 @@ from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, decimal
 from crm.refusals import Refusal, Refusals
 from services.context import Call, Shop
 from services.customers import create_customer
-from services.imports.journey_history import CONSENT_SOURCE, content, history
+from services.imports.journey_history import CONSENT_SOURCE, content, history, is_plain
 from services.imports.journey_reader import (
     CHANNEL,
     CURRENCY,
@@ -29,6 +29,7 @@ from services.imports.journey_reader import (
     JourneyTraps,
 )
 from services.inputs import CreateCustomerInput, ImportedPurchaseInput
+from services.known import Programs
 from services.purchases import record_purchase
 from services.selling import content_fingerprint
 from services.validation import parse
@@ -148,9 +149,10 @@ async def _household(
     shop_: Shop, household: str, baskets: Sequence[JourneyBasket], report: JourneyReport, *, known: bool
 ) -> None:
     call = shop_.call(SYSTEM)
-    if not known:
+    programs = await shop_.known.programs()
+    if not known and is_plain(programs):
         try:
-            await _at_once(call, household, baskets)
+            await _at_once(call, programs, household, baskets)
         except DuplicateKeyError:  # somebody has recorded some of it
             pass
         else:
@@ -160,8 +162,8 @@ async def _household(
     await _one_by_one(call, household, baskets, report)
 
 
-async def _at_once(call: Call, household: str, baskets: Sequence[JourneyBasket]) -> None:
-    documents = history(call, await call.shop.known.programs(), household, baskets)
+async def _at_once(call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket]) -> None:
+    documents = history(call, programs, household, baskets)
 
     async def work(tx: Tx) -> None:
         await bulk.insert(call.database, documents, tx=tx)

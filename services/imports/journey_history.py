@@ -11,22 +11,25 @@ from typing import Any
 
 from crm.ids import CUSTOMER, PURCHASE
 from crm.values import Channel, ConsentPurpose, ConsentState, Topic
-from loyalty.ledger import Account, Ledger
-from loyalty.program import program_at, tier_of
-from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_steps
-from loyalty.values import Program
+from loyalty.ledger import Ledger
+from loyalty.points import Account
+from loyalty.program import tier_of
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, resumable, step_at, step_before, tier_path
+from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis
 from services.context import Call
 from services.customers import key_documents as customer_keys
 from services.customers import new_customer
 from services.imports.journey_reader import CHANNEL, CURRENCY, SOURCE, JourneyBasket
+from services.known import Programs
 from services.purchases import digest
 from services.selling import content_fingerprint
-from services.standing import entry_facts, qualifying_document, tier_facts
+from services.standing import entry_facts, qualifying_document, tier_facts, tier_fields
 from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
 from store import keys, ledger, outbox
 from store.client import Document
 from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, OUTBOX, PURCHASES, TRANSACTIONS
 from store.outbox import Fact
+from store.purchases import qualifying_sale
 
 CONSENT_SOURCE = "complete-journey-import"
 
@@ -34,9 +37,10 @@ CONSENT_SOURCE = "complete-journey-import"
 class Tiers:
     """The tier of a history that is told in order: worked out anew only where a sale can have changed it."""
 
-    def __init__(self, program: Program, joined: datetime) -> None:
-        self._program = program
-        self._joined = joined
+    def __init__(self, call: Call, programs: Programs) -> None:
+        self._call = call
+        self._programs = programs
+        self._program = programs.versions[0]
         self._window: deque[QualifyingSale] = deque()
         self._in_window = 0
         self._stale = False
@@ -44,8 +48,14 @@ class Tiers:
         self.steps: tuple[TierStep, ...] = self._worked_out()
 
     def _worked_out(self) -> tuple[TierStep, ...]:
-        program = self._program
-        return tier_steps(self.sales, tiers=program.tiers, policy=program.tier_policy, joined=self._joined)
+        shop = self._call.shop
+        return tier_path(
+            self.sales,
+            ladders=self._programs.ladders,
+            joined=self._call.now,
+            zone=shop.time_zone,
+            currency_digits=shop.currency_digits,
+        )
 
     def before(self, instant: datetime) -> str:
         """Return the tier just before an instant that no known sale lies after."""
@@ -77,15 +87,36 @@ class Tiers:
         return self.steps
 
 
+def is_plain(programs: Programs) -> bool:
+    """Whether a history can be worked out in memory: one ladder by points of 365 days, rules without counters.
+
+    Else a household is completed basket by basket, through `record_purchase`.
+    """
+    return (
+        len(programs.ladders) == 1
+        and resumable(programs.ladders)
+        and programs.ladders[0].policy.basis is TierBasis.POINTS
+        and all(
+            program.pending.kind is not PendingKind.UNTIL_EVENT
+            and program.expiry.kind is not ExpiryKind.SLIDING
+            and all(
+                rule.cap_points is None and rule.event is not EarningEvent.FIRST_PURCHASE
+                for rule in program.earning_rules
+            )
+            for program in programs.versions
+        )
+    )
+
+
 def history(
-    call: Call, programs: Sequence[Program], household: str, baskets: Sequence[JourneyBasket]
+    call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket]
 ) -> dict[str, list[Document]]:
     """Return every document of a household's history by collection."""
     person = new_customer(call, call.new_id(CUSTOMER), profile(call, household))
     owner = person["_id"]
     key = digest(call, keys.external((SOURCE, household)))
-    tiers = Tiers(programs[-1], call.now)
-    working_copy = Ledger(Account(), now=call.now, new_id=call.new_id)
+    tiers = Tiers(call, programs)
+    working_copy = Ledger(Account(), now=call.now, new_id=call.new_id, zone=call.shop.time_zone)
     documents: dict[str, list[Document]] = {
         KEYS: customer_keys(person),
         PURCHASES: [],
@@ -95,10 +126,10 @@ def history(
     }
     for basket in baskets:
         purchase = _purchase(call, basket, owner, key)
-        program = program_at(programs, basket.occurred_at)
+        program = programs.at(basket.occurred_at)
         posted = len(working_copy.entries)
         purchase |= earn(call, working_copy, program, tiers.before(basket.occurred_at), purchase)
-        tiers.count(QualifyingSale(at=basket.occurred_at, points=purchase["qualifying"]))
+        tiers.count(qualifying_sale(purchase))
         facts: list[Fact] = [purchase_fact(purchase), *entry_facts(owner, working_copy.entries[posted:])]
         documents[PURCHASES].append(purchase)
         documents[KEYS] += key_documents(purchase)
@@ -109,9 +140,9 @@ def history(
     reached = tier_facts(owner, tiers.current()[0].tier, step_at(tiers.current(), call.now))
     documents[OUTBOX] += _events(call, reached, owner) if reached else []
     steps = ledger.steps_document(tiers.current())
-    qualifying = qualifying_document(tiers.sales, call.now) if tiers.sales else None
+    qualifying = qualifying_document(call, tiers.sales, programs.ladders, call.now) if tiers.sales else None
     extra: dict[str, Any] = {
-        "tierSteps": steps,
+        **tier_fields(tiers.current(), programs, call.now),
         **({"qualifying": qualifying} if qualifying else {}),
         "locks": len(baskets),
     }

@@ -1,11 +1,13 @@
-"""Fixtures of tests about tokens: a clock, a provider, verifiers."""
+"""Fixtures of tests about tokens (a clock, a provider, verifiers), and the application over HTTP."""
 
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from api.tokens import TokenVerifier
 from tests.api.provider import AUDIENCE, ISSUER, JWKS_URL, SECRET, Clock, Provider, verifier
+from tests.api.serving import Served, serving, settings
 
 
 @pytest.fixture
@@ -31,3 +33,17 @@ async def published(clock: Clock, provider: Provider) -> AsyncIterator[TokenVeri
 def shared(clock: Clock) -> TokenVerifier:
     """Verifies by the shared secret."""
     return verifier(clock, secret=SECRET, issuer=ISSUER, audience=AUDIENCE)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(mongodb_uri: str, driver: str) -> AsyncIterator[Served]:
+    async with serving(settings(mongodb_uri, driver)) as served:
+        yield served
+
+
+@pytest_asyncio.fixture
+async def served(running: Served) -> Served:
+    for name in ("customers", "keys", "loyalty_accounts", "outbox", "purchases", "products", "stores"):
+        await running.app.state.database[name].delete_many({})
+    running.commands.names.clear()
+    return running

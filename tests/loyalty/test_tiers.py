@@ -1,49 +1,25 @@
-"""Tiers over time: cases worked out by hand, and a slow model that looks at every single day."""
+"""Tiers over time: cases worked out by hand."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from loyalty.tiers import QualifyingSale, TierStep, qualifying_points, step_at, step_before, tier_status, tier_steps
-from loyalty.values import Tier, TierBasis, TierPolicy, TierWindow
-
-TIERS = (
-    Tier(id="bronze", name="Bronze", threshold=0, earn_multiplier=Fraction(1)),
-    Tier(id="silver", name="Silver", threshold=500, earn_multiplier=Fraction(5, 4)),
-    Tier(id="gold", name="Gold", threshold=2000, earn_multiplier=Fraction(3, 2)),
+from loyalty.tiers import QualifyingSale, step_at, step_before, tier_status
+from loyalty.values import Tier
+from tests.loyalty.single_ladder import (
+    MILLISECOND,
+    POLICY,
+    TIERS,
+    Path,
+    Sales,
+    history,
+    on,
+    path_of,
+    played,
+    qualifying_points,
+    steps_of,
 )
-THRESHOLDS = {tier.id: tier.threshold for tier in TIERS}
-POLICY = TierPolicy(basis=TierBasis.POINTS, window=TierWindow.ROLLING_365_DAYS, grace_days=0, keep_on_return=False)
-DAY = timedelta(days=1)
-MILLISECOND = timedelta(milliseconds=1)
-BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
-
-Sales = Sequence[tuple[float, int]]  # (day, points)
-Path = list[tuple[str, float]]  # (tier, day of since)
-
-
-def on(day: float) -> datetime:
-    """Return the instant `day` days after BEGIN."""
-    return BEGIN + day * DAY
-
-
-def history(sales: Sales) -> list[QualifyingSale]:
-    return [QualifyingSale(at=on(day), points=points) for day, points in sales]
-
-
-def steps_of(sales: Sales, *, grace_days: int = 0, joined: float = 0) -> tuple[TierStep, ...]:
-    policy = replace(POLICY, grace_days=grace_days)
-    return tier_steps(history(sales), tiers=TIERS, policy=policy, joined=on(joined))
-
-
-def path_of(steps: Sequence[TierStep]) -> Path:
-    return [(step.tier, (step.since - BEGIN) / DAY) for step in steps]
-
 
 # ---------------------------------------------------------------- by hand
 
@@ -259,129 +235,41 @@ def test_points_to_next_is_never_negative() -> None:
 # ---------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        replace(POLICY, basis=TierBasis.SPEND),
-        replace(POLICY, window=TierWindow.CALENDAR_YEAR),
-        replace(POLICY, window=TierWindow.SINCE_JOINING),
-        replace(POLICY, grace_days=-1),
-    ],
-)
-def test_a_policy_it_cannot_follow_is_refused(policy: TierPolicy) -> None:
-    with pytest.raises(ValueError, match=r"not supported|negative"):
-        tier_steps([], tiers=TIERS, policy=policy, joined=on(0))
+def test_negative_grace_days_are_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        played([], policy=replace(POLICY, grace_days=-1), joined=on(0))
 
 
 @pytest.mark.parametrize("tiers", [(), TIERS[1:], TIERS[::-1], (TIERS[0], TIERS[0])])
 def test_tiers_that_do_not_ascend_from_0_are_refused(tiers: Sequence[Tier]) -> None:
     with pytest.raises(ValueError, match="ascend from 0"):
-        tier_steps([], tiers=tiers, policy=POLICY, joined=on(0))
+        played([], tiers=tiers, joined=on(0))
 
 
-def test_negative_points_are_refused() -> None:
-    with pytest.raises(ValueError, match="must not be negative"):
+def test_negative_points_and_spend_are_refused() -> None:
+    with pytest.raises(ValueError, match="points must not be negative"):
         QualifyingSale(at=on(0), points=-1)
+    with pytest.raises(ValueError, match="spend must not be negative"):
+        QualifyingSale(at=on(0), points=0, spend=-1)
 
 
 def test_resuming_needs_both_the_steps_and_the_instant_and_no_grace_days() -> None:
     steps = steps_of([])
     with pytest.raises(ValueError, match="go together"):
-        tier_steps([], tiers=TIERS, policy=POLICY, joined=on(0), resume=steps)
+        played([], joined=on(0), resume=steps)
     with pytest.raises(ValueError, match="go together"):
-        tier_steps([], tiers=TIERS, policy=POLICY, joined=on(0), from_=on(0))
+        played([], joined=on(0), from_=on(0))
     with pytest.raises(ValueError, match="from scratch"):
-        tier_steps([], tiers=TIERS, policy=replace(POLICY, grace_days=1), joined=on(0), resume=steps, from_=on(0))
+        played([], policy=replace(POLICY, grace_days=1), joined=on(0), resume=steps, from_=on(0))
 
 
 def test_a_known_step_whose_tier_is_gone_is_refused() -> None:
     steps = steps_of([(10, 2000)])
     with pytest.raises(ValueError, match="gold"):
-        tier_steps([], tiers=TIERS[:2], policy=POLICY, joined=on(0), resume=steps, from_=on(20))
-    with pytest.raises(ValueError, match="gold"):
-        tier_status(steps, tiers=TIERS[:2], qualifying=0, at=on(20))
+        played([], tiers=TIERS[:2], joined=on(0), resume=steps, from_=on(20))
 
 
-# ---------------------------------------------------------------- against a slow model
+def test_a_step_whose_tier_is_gone_is_told_as_the_lowest() -> None:
+    status = tier_status(steps_of([(10, 2000)]), tiers=TIERS[:2], qualifying=600, at=on(20))
 
-# A fifth of 365 and the days beside it: sales meet what leaves, the end of the 365 days and of the grace.
-DAYS = st.sampled_from(sorted(73 * fifth + beside for fifth in range(14) for beside in (-1, 0, 1)))
-POINTS = st.sampled_from([0, 1, 250, 499, 500, 501, 1500, 2000])
-SALES = st.lists(st.tuples(DAYS, POINTS), max_size=12).map(sorted)
-GRACE_DAYS = st.sampled_from([0, 0, 1, 73, 74, 365, 400])
-LAST_DAY = 13 * 73 + 1 + 365 + 400  # the last sale's points gone and the longest grace over: nothing falls later
-
-
-def model(sales: Sales, grace_days: int) -> Path:
-    """Return the path by looking at every day: sums by brute force, no memory but the tier held.
-
-    An upgrade comes on the first day with more points than the tier held asks for, a fall on the first day at the end
-    of `grace_days` + 1 days in a row, all after the tier's own 365 days, on which the points do not suffice.
-    """
-    first = -2
-    points = [sum(p for day, p in sales if t - 365 < day <= t) for t in range(first, LAST_DAY + 1)]
-    given_by = [max((h, tier) for tier, h in THRESHOLDS.items() if h <= p)[1] for p in points]
-
-    def asks(day: int) -> int:
-        return THRESHOLDS[given_by[day - first]]
-
-    tier, free_from, path = "bronze", first, [("bronze", 0.0)]
-    for t in range(first, LAST_DAY + 1):
-        up = asks(t) > THRESHOLDS[tier]
-        lacking = range(t - grace_days, t + 1)
-        if up or (lacking[0] >= free_from and all(asks(day) < THRESHOLDS[tier] for day in lacking)):
-            tier, free_from = given_by[t - first], t + 365 if up else t
-            path.append((tier, t))
-    return path
-
-
-@settings(max_examples=600, deadline=None)
-@given(sales=SALES, grace_days=GRACE_DAYS)
-def test_the_path_is_the_slow_model_s(sales: Sales, grace_days: int) -> None:
-    assert path_of(steps_of(sales, grace_days=grace_days)) == model(sales, grace_days)
-
-
-@settings(max_examples=200, deadline=None)
-@given(sales=SALES, grace_days=GRACE_DAYS, day=st.integers(min_value=-2, max_value=LAST_DAY) | DAYS)
-def test_the_step_at_and_before_any_day_is_the_slow_model_s(sales: Sales, grace_days: int, day: int) -> None:
-    steps = steps_of(sales, grace_days=grace_days)
-    path = model(sales, grace_days)
-
-    assert step_at(steps, on(day)).tier == ["bronze", *(tier for tier, since in path[1:] if since <= day)][-1]
-    assert step_before(steps, on(day)).tier == ["bronze", *(tier for tier, since in path[1:] if since < day)][-1]
-
-
-# ---------------------------------------------------------------- resuming
-
-
-@settings(max_examples=800, deadline=None)
-@given(
-    unchanged=SALES,
-    before=SALES,
-    after=SALES,
-    cut=DAYS | st.integers(min_value=-2, max_value=LAST_DAY),
-    joined=DAYS,
-)
-def test_resuming_gives_what_a_computation_from_scratch_gives(
-    unchanged: Sales, before: Sales, after: Sales, cut: int, joined: int
-) -> None:
-    """Whatever was added, changed or removed at or after the cut, and with no older sale than it asks for."""
-    kept = [sale for sale in unchanged if sale[0] < cut]
-    known = steps_of([*kept, *(sale for sale in before if sale[0] >= cut)], joined=joined)
-    sales = [*kept, *(sale for sale in after if sale[0] >= cut)]
-    needed = history([sale for sale in sales if sale[0] > cut - 365])
-
-    resumed = tier_steps(needed, tiers=TIERS, policy=POLICY, joined=on(joined), resume=known, from_=on(cut))
-
-    assert resumed == steps_of(sales, joined=joined)
-    assert resumed == tier_steps(
-        history(sales), tiers=TIERS, policy=POLICY, joined=on(joined), resume=known, from_=on(cut)
-    )
-
-
-def test_resuming_sees_the_last_points_leave_although_their_sale_is_not_given() -> None:
-    known = steps_of([(10, 500)])
-
-    resumed = tier_steps([], tiers=TIERS, policy=POLICY, joined=on(0), resume=known, from_=on(375))
-
-    assert path_of(resumed) == [("bronze", 0), ("silver", 10), ("bronze", 375)]
+    assert (status.tier.id, status.until, status.next, status.points_to_next) == ("bronze", None, TIERS[1], 0)

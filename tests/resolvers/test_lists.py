@@ -67,7 +67,9 @@ async def fill(world: World) -> None:
             "recordedAt": NOW,
             "status": "COMPLETED",
             "lines": [],
-            **dict.fromkeys(("total", "taxTotal", "discountTotal", "returnedTotal", "qualifying"), 0),
+            **dict.fromkeys(
+                ("total", "taxTotal", "discountTotal", "returnedTotal", "qualifying", "qualifyingSpend"), 0
+            ),
         }
         for number in range(45)
     ]

@@ -23,22 +23,26 @@ ALLOWED = {
     Role.STOREFRONT: "Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram",
     Role.CUSTOMER: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.me Query.customer
       Query.purchase Mutation.updateMe Mutation.setConsents Mutation.submitFeedback Mutation.claimPurchase
-      Customer.*""",
+      Mutation.holdPoints Mutation.releaseHold Mutation.redeemReward Mutation.trackEvents Customer.*""",
     Role.POS: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer Query.purchase
       Mutation.createCustomer Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases
       Mutation.recordReturn Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase
-      Mutation.submitFeedback Customer.id Customer.firstName Customer.lastName Customer.cardNumber Customer.loyalty
+      Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
+      Mutation.trackEvents Customer.id Customer.firstName Customer.lastName Customer.cardNumber Customer.loyalty
       Customer.purchases""",
     Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer
       Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn
       Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase Mutation.submitFeedback
-      Mutation.replyToFeedback Customer.*""",
+      Mutation.replyToFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
+      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Customer.*""",
     Role.ADMIN: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer
       Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn
       Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase Mutation.submitFeedback
-      Mutation.replyToFeedback Mutation.saveStore Mutation.saveProducts Customer.*""",
+      Mutation.replyToFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
+      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Mutation.saveLoyaltyProgram
+      Mutation.saveStore Mutation.saveProducts Customer.*""",
 }
 
 

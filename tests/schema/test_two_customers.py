@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest_asyncio
 
+from tests.services.loyalty_helpers import adjust, amount_off, buy, held, paid, redeem, rewards
 from tests.support import World, customer_caller
 
 UNIQUE = "01J00000000000000000000000"
-NEVER = {prefix: f"{prefix}_{UNIQUE}" for prefix in ("cus", "loy", "ptx", "pur", "fbk")}
+NEVER = {prefix: f"{prefix}_{UNIQUE}" for prefix in ("cus", "loy", "ptx", "pur", "fbk", "hld")}
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 CUSTOMER = "query($by: CustomerKey!) { customer(by: $by) { id email loyalty { id } purchases { totalCount } } }"
 PURCHASE = "query($by: PurchaseKey!) { purchase(by: $by) { id externalId { value } customer { id } } }"
@@ -41,12 +42,14 @@ async def bob(world: World) -> Theirs:
         caller=customer_caller(id_),
     )
     (entry,) = await world.all("points_transactions")
+    await adjust(world, id_, 100)
     ids = {
         "cus": id_,
         "loy": "loy" + id_[3:],
         "ptx": entry["_id"],
         "pur": sold["purchase"]["id"],
         "fbk": given["submitFeedback"]["feedback"]["id"],
+        "hld": await held(world, id_, 10),
     }
     keys: list[dict[str, Any]] = [
         {"id": id_},
@@ -82,7 +85,7 @@ async def test_their_ids_are_null_through_node_and_nodes_and_the_owners_own_are_
         {"ids": [*bob.ids.values(), ann, *NEVER.values()]},
         caller=customer_caller(ann),
     )
-    assert found["nodes"] == [None] * 5 + [{"id": ann}] + [None] * 5
+    assert found["nodes"] == [None] * 6 + [{"id": ann}] + [None] * 6
 
 
 async def test_their_keys_find_nobody_and_ones_own_do(world: World, ann: str, bob: Theirs) -> None:
@@ -122,6 +125,13 @@ async def test_mutations_that_name_the_other_are_not_found_alike_and_write_nothi
         """mutation($by: CustomerKey, $purchase: PurchaseKey!, $token: String) { done: claimPurchase(
         purchase: $purchase, customer: $by, receiptToken: $token) {
         purchase { id } replayed userErrors { code field message } } }""",
+        """mutation($by: CustomerKey) { done: holdPoints(customer: $by, points: 1) {
+        hold { id } account { id } replayed userErrors { code field message } } }""",
+        """mutation($by: CustomerKey) { done: redeemReward(customer: $by, rewardId: "rwd_01J00000000000000000000000") {
+        code account { id } replayed userErrors { code field message } } }""",
+        """mutation($by: CustomerKey) { done: trackEvents(customer: $by, events: [{name: "quiz",
+        externalId: {source: "app", value: "1"}, occurredAt: "2026-11-21T12:00:00Z"}]) {
+        account { id } replayed userErrors { code field message } } }""",
     ]
 
     for mutation in mutations:
@@ -150,6 +160,52 @@ async def test_feedback_and_claims_about_the_others_purchase_are_not_found_alike
         assert theirs == never
         assert [error["code"] for error in theirs["done"]["userErrors"]] == ["NOT_FOUND"]
     assert await world.everything() == before
+
+
+async def test_their_holds_and_balances_are_not_there(world: World, ann: str, bob: Theirs) -> None:
+    await adjust(world, ann, 50)
+    before, holds = await world.everything(), await world.all("points_holds")
+    release_hold = """mutation($id: ID!) { done: releaseHold(holdId: $id) {
+      hold { id } account { id } replayed userErrors { code field message } } }"""
+    as_of = """query($id: ID!, $at: DateTime!) { node(id: $id) { ... on LoyaltyAccount {
+      balanceAsOf(at: $at) { available held } holds { id } } } }"""
+
+    theirs = await world.data(release_hold, {"id": bob.ids["hld"]}, caller=customer_caller(ann))
+    never = await world.data(release_hold, {"id": NEVER["hld"]}, caller=customer_caller(ann))
+    at = {"at": world.clock().isoformat()}
+    balances = [
+        await world.answer(as_of, {"id": id_, **at}, caller=customer_caller(ann))
+        for id_ in (bob.ids["loy"], NEVER["loy"])
+    ]
+
+    assert theirs == never
+    assert [error["code"] for error in theirs["done"]["userErrors"]] == ["NOT_FOUND"]
+    assert balances == [{"data": {"node": None}}] * 2
+    assert await world.everything() == before
+    assert await world.all("points_holds") == holds
+    own = await world.data(as_of, {"id": bob.ids["loy"], **at}, caller=customer_caller(bob.ids["cus"]))
+    assert own["node"] == {"balanceAsOf": {"available": 100, "held": 10}, "holds": [{"id": bob.ids["hld"]}]}
+    freed = await world.data(release_hold, {"id": bob.ids["hld"]}, caller=customer_caller(bob.ids["cus"]))
+    assert freed["done"]["userErrors"] == []
+
+
+async def test_their_hold_and_their_rewards_code_pay_for_nobody_else(world: World, ann: str, bob: Theirs) -> None:
+    (reward,) = await rewards(world, amount_off(20, "1.00"))
+    code = (await redeem(world, bob.ids["cus"], reward))["code"]
+    await adjust(world, ann, 50)
+
+    async def trying(**fields: Any) -> list[dict[str, Any]]:
+        payload = await buy(world, paid(world, 40, off="1", id="anns", customer=ann, **fields))
+        assert payload["purchase"] is None
+        found: list[dict[str, Any]] = payload["userErrors"]
+        return found
+
+    before = await world.everything()
+    assert await trying(codes=[code]) == await trying(codes=["0" * 12])
+    assert await trying(holdId=bob.ids["hld"]) == await trying(holdId=NEVER["hld"])
+    assert await world.everything() == before
+    own = paid(world, 40, off="1", id="his", customer=bob.ids["cus"], codes=[code])
+    assert (await buy(world, own))["userErrors"] == []
 
 
 async def test_ids_that_belong_to_nobody_known_are_null_for_a_customer_who_is_not_there_yet(

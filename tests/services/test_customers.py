@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from crm.ids import referral_code
 from tests.support import STAFF, World
 
 PROFILE = """id version createdAt updatedAt firstName lastName email phone cardNumber birthDate locale
@@ -36,7 +37,11 @@ async def update(world: World, id_: str, **fields: Any) -> dict[str, Any]:
 
 
 async def keys(world: World) -> set[str]:
-    return {key["_id"] for key in await world.all("keys")}
+    """Return the ids of all keys but the referral codes, of which each person has exactly one."""
+    named = {key["_id"]: key["ref"] for key in await world.all("keys")}
+    codes = {f"ref:{referral_code(person['_id'])}": person["_id"] for person in await world.all("customers")}
+    assert codes.items() <= named.items()
+    return named.keys() - codes.keys()
 
 
 async def test_a_customer_is_created_with_everything_sent_and_one_account(world: World) -> None:

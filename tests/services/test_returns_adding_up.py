@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.numbers import QUANTITY_DIGITS, decimal
-from loyalty.earning import points_for, points_taken_back
-from services.returns import money_back
-from services.stored_sale import kept_shares, shares_of
+from loyalty.earning import Terms, points_for, points_taken_back
+from services.stored_return import money_back
+from services.terms import kept_shares, shares_of
 from store.client import Document
 from tests.services.helpers import cancel, codes, ledger_of, line
 from tests.support import World, whole
@@ -79,13 +79,13 @@ def test_any_partial_returns_come_to_the_whole_total_and_take_all_points(
     purchase = purchase_of(lines, off, tax, included, random)
     base = purchase["total"] - purchase["taxTotal"]
     assert sum(shares_of(purchase)) == base
-    earned = points_for([base], [rate], 2)
+    earned = points_for([base], Terms(rates=(rate,)), 2)
     money, taken = 0, 0
     for quantities in pieces_of(purchase, random):
         parts = give_back(purchase, quantities)
         assert min(parts) >= 0
         money += sum(parts)
-        so_far = points_taken_back(earned, kept_shares(purchase), [rate], 2)
+        so_far = points_taken_back(earned, kept_shares(purchase), Terms(rates=(rate,)), 2)
         assert taken <= so_far <= earned
         taken = so_far
     assert (money, taken) == (purchase["total"], earned)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from crm.callers import Caller
+from crm.ids import referral_code
 from crm.values import Role
 from tests.support import World, customer_caller
 
@@ -29,7 +30,8 @@ async def test_a_person_the_shop_does_not_know_is_created_under_the_identity(wor
     assert created["customer"]["email"] == "eva@example.com"
     assert created["customer"]["externalIds"] == IDENTITY
     assert created["customer"]["version"] == 1
-    assert {key["_id"] for key in await world.all("keys")} == {"ext:jwt:auth0|eva", "email:eva@example.com"}
+    code = f"ref:{referral_code(created['customer']['id'])}"
+    assert {key["_id"] for key in await world.all("keys")} == {"ext:jwt:auth0|eva", "email:eva@example.com", code}
     assert len(await world.all("loyalty_accounts")) == 1
 
 
@@ -58,7 +60,8 @@ async def test_two_first_calls_at_once_make_one_person_who_has_what_both_said(wo
     assert stored["email"] == "eva@example.com"
     assert stored["version"] == 2
     assert len(await world.all("loyalty_accounts")) == 1
-    assert {key["_id"] for key in await world.all("keys")} == {"ext:jwt:auth0|eva", "email:eva@example.com"}
+    code = f"ref:{referral_code(stored['_id'])}"
+    assert {key["_id"] for key in await world.all("keys")} == {"ext:jwt:auth0|eva", "email:eva@example.com", code}
     assert sorted(event["data"]["change"] for event in await world.all("outbox")) == ["CREATED", "UPDATED"]
 
 

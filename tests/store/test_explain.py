@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, load_counts, load_pages
 from services.inputs import CustomerFilter
 from services.validation import parse
-from store import idempotency, keys, ledger, purchases
-from store.client import Document
+from store import caps, customers, events, holds, idempotency, keys, ledger, purchases, referrals, rewards
+from store.client import Document, Tx
 from tests.support import NOW, World
 
 ANN, BEA = "cus_00000000000000000000000000", "cus_00000000000000000000000001"
@@ -98,6 +99,14 @@ async def handed_over(world: World) -> None:
     await world.database.transaction(lambda tx: keys.change_owner(world.database, ["pur:till:1"], ANN, tx=tx))
 
 
+def within(query: Callable[[World, Tx], Awaitable[Any]]) -> Query:
+    """Return a query that is only asked inside a transaction."""
+    return lambda world: world.database.transaction(lambda tx: query(world, tx))
+
+
+RULE = ("rul_00000000000000000000000000", "2026-11")
+
+
 async def taken_over(world: World) -> None:
     for token in ("a", "b"):
         await idempotency.claim(
@@ -132,6 +141,39 @@ HOT: dict[str, tuple[Query, set[str]]] = {
     "keys": (lambda world: keys.find(world.database, ["email:a@example.com", "pur:till:1"]), {"SORT"}),
     "keys of what changes hands": (handed_over, {"SORT"}),
     "an idempotency key": (taken_over, {"SORT"}),
+    "active holds": (lambda world: holds.active(world.database, [ANN]), {"SORT"}),
+    "active holds of many": (lambda world: holds.active(world.database, [ANN, BEA]), {"SORT"}),
+    "a hold": (within(lambda world, tx: holds.get(world.database, ANN, "hld_1", tx=tx)), {"SORT"}),
+    "holds by id": (lambda world: holds.owned_by(world.database, [(ANN, "hld_1")]), {"SORT"}),
+    "holds of an instant": (within(lambda world, tx: holds.reserved_at(world.database, ANN, NOW, tx=tx)), {"SORT"}),
+    "entries up to an instant": (
+        within(lambda world, tx: ledger.entries_until(world.database, ANN, NOW, tx=tx)),
+        set(),
+    ),
+    "lots by id": (lambda world: ledger.lots_by_id(world.database, ANN, ["lot_1"]), {"SORT"}),
+    "counters of caps": (lambda world: caps.used(world.database, ANN, [RULE]), {"SORT"}),
+    "counting a cap": (
+        within(lambda world, tx: caps.put(world.database, ANN, {RULE: Fraction(1)}, tx=tx)),
+        {"SORT"},
+    ),
+    "events by id": (within(lambda world, tx: events.by_ids(world.database, ANN, ["trk_1"], tx=tx)), {"SORT"}),
+    "whether an event happened": (
+        within(lambda world, tx: events.happened(world.database, ANN, "quiz", NOW, tx=tx)),
+        {"SORT"},
+    ),
+    "how often rewards were redeemed": (lambda world: rewards.counts(world.database, ANN, ["rwd_1"]), {"SORT"}),
+    "redemptions by id": (within(lambda world, tx: rewards.by_ids(world.database, ANN, ["red_1"], tx=tx)), {"SORT"}),
+    "using a reward's code": (
+        within(lambda world, tx: rewards.set_status(world.database, ANN, "red_1", "REDEEMED", {"at": NOW}, tx=tx)),
+        {"SORT"},
+    ),
+    "the stock of rewards": (lambda world: rewards.stocks(world.database, ["rwd_1"]), {"SORT"}),
+    "taking from a stock": (within(lambda world, tx: rewards.take(world.database, "rwd_1", 1, tx=tx)), {"SORT"}),
+    "a referral": (within(lambda world, tx: referrals.get(world.database, ANN, tx=tx)), {"SORT"}),
+    # The worker's: over all accounts and customers, a batch at a time.
+    "accounts that are due": (lambda world: ledger.due(world.database, NOW, 5), {"SORT"}),
+    "accounts whose tier is due": (lambda world: ledger.tier_due(world.database, NOW, "ladders", 5), {"SORT"}),
+    "birthdays": (lambda world: customers.with_birthday(world.database, ["02-28", "02-29"], NOW, None, 5), set()),
 }
 
 

@@ -4,7 +4,25 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from crm.ids import referral_code
 from store.collections import SHARD_KEYS
+from tests.services.eventful import EVENTFUL
+from tests.services.loyalty_helpers import (
+    adjust,
+    amount_off,
+    bought,
+    capture,
+    event,
+    held,
+    holds,
+    paid,
+    redeem,
+    release,
+    rich,
+    track,
+    transfer,
+)
+from tests.services.program_helpers import birthdays, reconsider, save, say, settle
 from tests.support import ADMIN, POS, World, customer_caller, whole
 
 ACCOUNT_PAGE = """{ me {
@@ -67,6 +85,63 @@ async def use_everything(world: World) -> None:
     )
 
 
+async def use_points(world: World) -> None:
+    """Hold, pay, redeem, move, refer and look back: all that is new to an account's points."""
+    await world.sell(**whole(5, id="known"), caller=POS)
+    (reward,) = [
+        one["id"]
+        for one in (await save(world, **{**EVENTFUL, "rewards": [amount_off(10, "1.00", perCustomerLimit=3)]}))[
+            "rewards"
+        ]
+    ]
+    world.commands.sent.clear()
+    ann = await rich(world, 500)
+    ben = await world.customer(email="ben@example.com", referralCode=referral_code(ann))
+    brought = await bought(world, paid(world, 90, id="ben", customer=ben), caller=POS)
+    await world.give_back(brought["id"], {1: "0.5"}, id="ben-r")
+    first, second = await held(world, ann, 20), await held(world, ann, 30)
+    await capture(world, first, 10)
+    await release(world, second)
+    third = await held(world, ann, 25)
+    spent = await bought(world, paid(world, 50, off="1", id="held", customer=ann, holdId=third), caller=POS)
+    await world.give_back(spent["id"], {1: "0.5"}, id="held-r")
+    code = (await redeem(world, ann, reward))["code"]
+    rewarded = paid(world, 50, off="2", id="rewards", customer=ann, rewardIds=[reward], codes=[code], points=7)
+    back = (await bought(world, rewarded, caller=POS))["id"]
+    await world.give_back(back, {1: "1"}, id="rewards-r")
+    await transfer(world, ann, ben, 15)
+    await adjust(world, ann, -5)
+    await track(world, ann, event(world, "quiz"), event(world, "other", id="e-2"), caller=POS)
+    await say(world, ann)
+    await held(world, ann, 5)
+    (hold,) = await holds(world, ann)
+    for id_ in (hold["id"], back, "loy" + ann[3:]):
+        await world.data("query($id: ID!) { node(id: $id) { id } }", {"id": id_}, caller=customer_caller(ann))
+    await world.data(POINTS_PAGE, {"at": world.clock().isoformat()}, caller=customer_caller(ann))
+    await save(world, pending={"kind": "UNTIL_EVENT", "event": "delivered"}, expiry={"kind": "SLIDING", "months": 2})
+    await bought(world, paid(world, 50, id="waits", customer=ann), caller=POS)
+    await track(world, ann, event(world, "delivered", id="e-3"), caller=POS)
+
+
+POINTS_PAGE = """query($at: DateTime!) { me { referralCode loyalty {
+  balance { available held pending nextExpiry { points at } } balanceAsOf(at: $at) { available }
+  holds { id points status } lots { remaining source { kind } } rewards { affordable reward { id stock } }
+  tier { qualifyingPoints } transactions { totalCount nodes { id reason } } } } }"""
+
+
+def unsharded(world: World) -> tuple[set[str], list[tuple[str, str, set[str]]]]:
+    """Return the collections that were asked, and the commands that neither shard key nor id sends to one shard."""
+    seen, found = set(), []
+    for name, command in world.commands.sent:
+        collection = command.get(name)
+        if collection in SHARD_KEYS:
+            for condition in conditions(name, command):
+                seen.add(collection)
+                if not fields(condition) & {*SHARD_KEYS[collection], "_id"}:
+                    found.append((name, collection, fields(condition)))
+    return seen, found
+
+
 async def test_every_command_of_a_customers_life_is_sent_to_one_shard(world: World) -> None:
     world.commands.sent.clear()
 
@@ -87,4 +162,39 @@ async def test_every_command_of_a_customers_life_is_sent_to_one_shard(world: Wor
         "points_transactions",
         "points_lots",
         "feedback",
+    }
+
+
+async def test_every_command_about_points_is_sent_to_one_shard(world: World) -> None:
+    await use_points(world)
+
+    seen, found = unsharded(world)
+
+    assert found == []
+    assert seen >= {"points_holds", "cap_counters", "customer_events", "reward_redemptions", "referrals"}
+
+
+async def test_the_worker_asks_every_shard_only_for_what_is_due(world: World) -> None:
+    """Its scans go over all accounts and customers, by an index and a batch at a time: nobody waits for them."""
+    await save(world, **{**EVENTFUL, "rewards": []})
+    await birthdays(world)
+    ann = await world.customer(birthDate="1990-11-23")
+    await bought(world, paid(world, 900, id="1", customer=ann))
+    world.clock.advance(days=5)
+    world.commands.sent.clear()
+
+    await settle(world)
+    await birthdays(world)
+    await held(world, ann, 7)
+    world.clock.advance(days=400)
+    await settle(world)
+    await reconsider(world)
+
+    seen, found = unsharded(world)
+    assert seen >= {"loyalty_accounts", "points_lots", "points_holds", "customers"}
+    assert {(name, collection, *sorted(asked)) for name, collection, asked in found} == {
+        ("find", "loyalty_accounts", "dueAt"),
+        ("find", "loyalty_accounts", "tierDueAt"),
+        ("find", "loyalty_accounts", "ladders"),
+        ("find", "customers", "birthday", "birthdaySince"),
     }

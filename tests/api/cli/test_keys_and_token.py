@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import json
 import os
 import stat
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,6 +26,7 @@ from services.context import Shop, utc_now
 from services.customers import create_customer
 from services.inputs import CreateCustomerInput
 from services.validation import parse
+from tests.api.cli.outcomes import refused, said
 
 T = TypeVar("T")
 SECRET = "a secret of this test, long enough"
@@ -70,20 +70,6 @@ def crm(environ: dict[str, str], stored: Database[dict[str, Any]]) -> Crm:
         return CliRunner().invoke(app, words, env={**environ, **more})
 
     return run
-
-
-def said(result: Result) -> Any:
-    """Return the one JSON object that a command printed for another program."""
-    assert (result.exit_code, result.stderr) == (0, ""), result.output
-    return json.loads(result.stdout)
-
-
-def refused(result: Result, code: int = 1) -> str:
-    """Return what a command complained of on standard error, one line of it."""
-    assert (result.exit_code, result.stdout) == (code, ""), result.output
-    assert "Traceback" not in result.stderr
-    assert code == 2 or result.stderr.count("\n") == 1
-    return result.stderr.strip()
 
 
 def in_shop(environ: dict[str, str], work: Callable[[Shop], Awaitable[T]]) -> T:

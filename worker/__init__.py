@@ -1,0 +1,1 @@
+"""What happens without a caller: jobs, and the loop that repeats them."""
