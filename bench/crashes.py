@@ -29,6 +29,7 @@ from bench.tills import Endpoint, Load, prepared
 from store.embedded import attached
 
 CRM = [sys.executable, "-m", "api.cli"]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
 VICTIMS = ("api", "server", "mongod")
 START_SECONDS = 40.0
 REPLAY_SECONDS = 120.0  # a key whose holder was killed is free again after 60 s
@@ -115,7 +116,7 @@ def serving(data_dir: Path) -> Iterator[tuple[int, str, "subprocess.Popen[bytes]
     """
     port, key = _free_port(), _key(data_dir)
     command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir), "--workers", "2"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         known: list[psutil.Process] = []
         try:
             _wait_until_ready(port)
@@ -147,7 +148,7 @@ def _unanswered(load: Load) -> Iterator[str]:
 
 def _differences(data_dir: Path) -> Iterator[str]:
     command = [*CRM, "check", "--json", "--data-dir", str(data_dir)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     for difference in json.loads(run.stdout)["differences"]:
         yield f"crm check: {difference}"
 
@@ -179,7 +180,7 @@ def _key(data_dir: Path) -> str:
     command = [*CRM, "keys", "create", "--role", "ADMIN", "--json", "--data-dir", str(data_dir)]
     deadline = time.monotonic() + START_SECONDS
     while True:
-        made = subprocess.run(command, check=False, capture_output=True, text=True)
+        made = subprocess.run(command, check=False, env=ENVIRONMENT, capture_output=True, text=True)
         if made.returncode == 0:
             return str(json.loads(made.stdout)["key"])
         if time.monotonic() > deadline:
