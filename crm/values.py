@@ -97,3 +97,13 @@ class Topic(StrEnum):
     SEGMENT = "SEGMENT"
     CAMPAIGN = "CAMPAIGN"
     CONSENT = "CONSENT"
+
+
+class Period(StrEnum):
+    """The span over which a cap or a limit counts."""
+
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    YEAR = "YEAR"
+    EVER = "EVER"

@@ -16,8 +16,9 @@ from math import floor
 from zoneinfo import ZoneInfo
 
 from crm.numbers import round_half_up
+from crm.values import Period
 from loyalty.periods import period_key
-from loyalty.values import EarningEvent, EarningRule, Period, Program, Tier
+from loyalty.values import EarningEvent, EarningRule, Program, Tier
 
 PURCHASES = frozenset({EarningEvent.PURCHASE, EarningEvent.FIRST_PURCHASE})
 """The events that are a sale; all others are engagement and give flat points only."""

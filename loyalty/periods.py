@@ -4,7 +4,7 @@ import calendar
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from loyalty.values import Period
+from crm.values import Period
 
 MONTHS_PER_YEAR = 12
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 
+from crm.values import Period
+
 
 class EarningEvent(StrEnum):
     """What makes an earning rule apply."""
@@ -19,16 +21,6 @@ class EarningEvent(StrEnum):
     REFERRAL = "REFERRAL"
     PROFILE_COMPLETED = "PROFILE_COMPLETED"
     CUSTOM_EVENT = "CUSTOM_EVENT"
-
-
-class Period(StrEnum):
-    """The span over which a cap counts."""
-
-    DAY = "DAY"
-    WEEK = "WEEK"
-    MONTH = "MONTH"
-    YEAR = "YEAR"
-    EVER = "EVER"
 
 
 class PendingKind(StrEnum):

@@ -6,13 +6,12 @@ import strawberry
 
 from crm.ids import ACCOUNT, HOLD, PROGRAM, REWARD, TRANSACTION, product_id
 from crm.refusals import invalid
-from crm.values import Channel
+from crm.values import Channel, Period
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
     HoldStatus,
     PendingKind,
-    Period,
     ReturnPolicy,
     RewardKind,
     SourceKind,

@@ -4,12 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from crm.values import Channel
+from crm.values import Channel, Period
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
     PendingKind,
-    Period,
     ReturnPolicy,
     RewardKind,
     TierBasis,

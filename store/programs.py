@@ -9,6 +9,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from crm.numbers import RATE_DIGITS, decimal, scaled
+from crm.values import Period
 from loyalty.values import (
     EarningEvent,
     EarningRule,
@@ -16,7 +17,6 @@ from loyalty.values import (
     ExpiryPolicy,
     PendingKind,
     PendingPolicy,
-    Period,
     Program,
     ReferralPolicy,
     ReturnPolicy,

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from crm.values import Period
 from loyalty.earning import Bonus, CappedRate, cap_key, cap_use, caps_of, granted, points_for, points_taken_back
-from loyalty.values import EarningEvent, Period
+from loyalty.values import EarningEvent
 from tests.loyalty.earning_rules import BRONZE, FIRST_SALE, NOW, SALE, SILVER, VIENNA, flat, program, rule, terms_by
 
 

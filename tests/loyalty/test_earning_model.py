@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.values import Period
 from loyalty.earning import (
     CapKey,
     Sale,
@@ -23,7 +24,7 @@ from loyalty.earning import (
     points_taken_back,
     spent_given_back,
 )
-from loyalty.values import EarningEvent, EarningRule, Period, Tier
+from loyalty.values import EarningEvent, EarningRule, Tier
 from tests.loyalty.earning_rules import BRONZE, GOLD, NOW, SILVER, VIENNA, flat, program, rule, terms_by
 
 # Properties. Lines are (category, share in cents, quantity); rules have the ids r0, r1, ...

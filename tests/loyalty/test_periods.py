@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.values import Period
 from loyalty.periods import add_months, month_number, period_key
-from loyalty.values import Period
 
 VIENNA, NEW_YORK, KIRITIMATI = ZoneInfo("Europe/Vienna"), ZoneInfo("America/New_York"), ZoneInfo("Pacific/Kiritimati")
 INSTANTS = st.datetimes(timezones=st.just(UTC)).filter(lambda instant: 1900 <= instant.year <= 9998)

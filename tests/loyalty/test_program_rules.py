@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crm.refusals import UserErrorCode
+from crm.values import Period
 from loyalty.program import BEGINNING, default_program
 from loyalty.program_rules import check_program, ordered_tiers
 from loyalty.values import (
@@ -17,7 +18,6 @@ from loyalty.values import (
     ExpiryPolicy,
     PendingKind,
     PendingPolicy,
-    Period,
     Program,
     ReferralPolicy,
     Reward,
