@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from crm.numbers import split
 from crm.offers.basket import Basket
 from crm.offers.choosing import Field, PointsOf, allowed, best
-from crm.offers.discounts import MONEY, Effect, alone, applied, effect_of, in_order
+from crm.offers.discounts import MONEY, Effect, applied, effect_of, in_order
 from crm.offers.eligibility import CART_LACKS, NO_POINTS, NOT_USED, Reason, reasons
 from crm.offers.values import Buyer, IneligibilityCode, Offer, OfferKind, Stacking, Usage
 
@@ -194,7 +194,8 @@ def _lost(field: Field, offer: Offer, why: tuple[Reason, ...]) -> OfferResult:
     """Return an offer that does not apply, or lost against the best combination."""
     if why:
         return OfferResult(offer=offer, applied=False, reasons=why)
-    discount, points = _discount_alone(field, offer), _points_beside(field, field.basket.amounts, [offer], offer)
+    discount = field.alone.get(offer.id)
+    points = _points_beside(field, field.basket.amounts, [offer], offer)
     nothing = discount == 0 or points == 0
     return OfferResult(
         offer=offer,
@@ -203,11 +204,6 @@ def _lost(field: Field, offer: Offer, why: tuple[Reason, ...]) -> OfferResult:
         points=points,
         reasons=() if nothing else (NOT_COMBINABLE,),
     )
-
-
-def _discount_alone(field: Field, offer: Offer) -> int | None:
-    effect = next((one for one in field.effects if one.offer is offer), None)
-    return alone(effect, field.basket) if effect else None
 
 
 def _points_beside(field: Field, left: Sequence[int], offers: Iterable[Offer], offer: Offer) -> int | None:
