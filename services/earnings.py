@@ -1,8 +1,9 @@
 """What a sale earns, with all that has to be looked up for it: caps, the first purchase, a referral, events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
+from crm.offers.values import Offer
 from loyalty.earning import caps_of
 from loyalty.program import tier_of
 from loyalty.values import EarningEvent, PendingKind, Program, ReturnPolicy
@@ -23,10 +24,12 @@ def needs_lots(program: Program) -> bool:
     return program.pending.kind is PendingKind.UNTIL_EVENT
 
 
-async def earn_sale(call: Call, standing: Standing, purchase: Document, tier_id: str, *, tx: Tx) -> list[Fact]:
+async def earn_sale(
+    call: Call, standing: Standing, purchase: Document, tier_id: str, *, offers: Sequence[Offer] = (), tx: Tx
+) -> list[Fact]:
     """Post what a purchase earns for its customer and for whoever referred them, and write it into the purchase.
 
-    By the programme in force at the sale and the tier given. Returns what happened to the referrer.
+    By the programme in force at the sale, the tier given and the offers redeemed. Returns what befell the referrer.
     """
     program = standing.program_at(purchase["occurredAt"])
     tier = tier_of(program, tier_id)
@@ -46,6 +49,7 @@ async def earn_sale(call: Call, standing: Standing, purchase: Document, tier_id:
         zone=zone,
         first=first,
         referral_points=program.referral.referee_points if referred and program.referral else 0,
+        offers=offers,
     )
     if wanted:
         now_used = owed(call, purchase).used

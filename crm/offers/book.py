@@ -27,12 +27,11 @@ GIVING = frozenset({OfferKind.BUY_X_GET_Y, OfferKind.FREE_ITEM})
 class Book:
     """Offers by what they ask for; make it with `book_of`.
 
-    `by_code` has the codes that are one for all, in upper case. `public` are the offers that anybody may see: without
-    code and named customers, in the order in which they are shown where nothing tells them apart.
+    `public` are the offers that anybody may see: without code and named customers, in the order in which they are
+    shown where nothing tells them apart.
     """
 
     by_id: dict[str, Offer]
-    by_code: dict[str, Offer]
     shelves: dict[Key, tuple[Offer, ...]]
     public: tuple[Offer, ...]
 
@@ -59,7 +58,6 @@ def book_of(offers: Iterable[Offer]) -> Book:
             shelves.setdefault(key, []).append(offer)
     return Book(
         by_id=by_id,
-        by_code={offer.code.upper(): offer for offer in by_id.values() if offer.code is not None},
         shelves={key: tuple(filed) for key, filed in shelves.items()},
         public=tuple(sorted((offer for offer in by_id.values() if is_public(offer)), key=in_order)),
     )
