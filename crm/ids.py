@@ -30,6 +30,10 @@ REDEMPTION = "red"
 TRACKED = "trk"
 EVENT = "evt"
 API_KEY = "key"
+OFFER = "off"
+OFFER_CODE = "ocd"
+OFFER_ISSUE = "ois"
+OFFER_REDEMPTION = "ord"
 
 
 def encode(number: int) -> str:

@@ -5,14 +5,15 @@ from typing import Annotated
 import strawberry
 
 from crm.refusals import invalid
-from crm.values import CustomerSort
-from resolvers import customers, feedback, nodes, programs, purchases
+from crm.values import Channel, CustomerSort
+from resolvers import customers, feedback, nodes, offers, programs, purchases
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
 from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, query
 from schema.loyalty import LoyaltyProgram
+from schema.offers import Offer
 from schema.purchases import Purchase
 from schema.shop import Product, Store
 from services.inputs import CustomerFilter, CustomerKey, FeedbackFilter, PurchaseKey
@@ -102,6 +103,27 @@ class Query:
     async def loyalty_program(self, info: Info) -> LoyaltyProgram:
         """Return the version in force."""
         return await programs.program_in_force(info.context)
+
+    @query("Offers, newest first; at a desk all of them, else those that are live, without code or named customers.")
+    async def offers(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        channel: Annotated[Channel | None, strawberry.argument(description="Only those for this channel.")] = None,
+    ) -> Connection[Offer] | None:
+        """Return a part of the list."""
+        part = offers.list_of(info.context, channel, PageArguments(first, after, last, before))
+        return await info.context.load(load_pages, part)
+
+    @query("One offer; for a customer also one that is addressed to them, or whose code they were issued.")
+    async def offer(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The offer's id.")]
+    ) -> Offer | None:
+        """Return what the id names."""
+        return await offers.by_id(info.context, id)
 
     @query("Feedback, newest first.")
     async def feedback(

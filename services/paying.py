@@ -84,7 +84,7 @@ def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) 
     Raises:
         Refusal: TOTAL_MISMATCH.
     """
-    named = sum(one["value"] or 0 for one in purchase.get("redemptions", ()))
+    named = sum(one["value"] or 0 for one in purchase.get("rewards", ()))
     if named > purchase["discountTotal"]:
         field = "rewardIds" if input.reward_ids else "codes"
         raise Refusal(UserErrorCode.TOTAL_MISMATCH, "The rewards take off more than the sale says.", (field,))
@@ -92,5 +92,5 @@ def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) 
 
 async def unpay(call: Call, purchase: Document, part: Part, *, tx: Tx) -> None:
     """Give rewards back once nothing of their sale is kept."""
-    if not part.anything_kept and purchase.get("redemptions"):
+    if not part.anything_kept and purchase.get("rewards"):
         await rewards.give_back(call, purchase, tx=tx)

@@ -172,7 +172,7 @@ async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThing
         at = purchase["occurredAt"]
         await pay(call, standing, sale.input, purchase, tx=tx)
         facts += await earn_sale(call, standing, purchase, step_before(standing.steps, at).tier, tx=tx)
-    if purchase.get("redemptions"):
+    if purchase.get("rewards"):
         check_discounts(call, sale.input, purchase)
     await purchases.insert(call.database, purchase, tx=tx)
     if standing:

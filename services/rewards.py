@@ -41,9 +41,7 @@ async def redeem_reward(call: Call, key: CustomerKey | None, reward_id: str) -> 
             raise Refusal(problem.code, problem.message, ("rewardId",)) from None
         redemption = _redemption(call, owner, reward, status=REDEEMED)
         await stored.insert(call.database, [{**redemption, "code": code}], tx=tx)
-        await keys.insert(
-            call.database, [{"_id": keys.redemption(code), "ref": redemption["_id"], "owner": owner}], tx=tx
-        )
+        await keys.insert(call.database, [{"_id": keys.code(code), "ref": redemption["_id"], "owner": owner}], tx=tx)
         facts = await write(call, standing, tx=tx)
         outcome = done(
             reward=reward.id, code=code, transaction=standing.ledger.entries[-1].id, account=account_of(owner)
@@ -83,7 +81,7 @@ async def redeem_in_sale(
         for reward in taken
     ]
     await stored.insert(call.database, redemptions, tx=tx)
-    purchase["redemptions"] = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    purchase["rewards"] = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
     return parts
 
 
@@ -146,7 +144,7 @@ async def use_codes(call: Call, codes: Sequence[str], purchase: Document, *, tx:
         Refusal: OFFER_NOT_ELIGIBLE for a code that is none or another's, OFFER_EXHAUSTED for a used one, INVALID where
             its product is not in the sale.
     """
-    names = [keys.redemption(code.strip().upper()) for code in codes]
+    names = [keys.code(code) for code in codes]
     found = await keys.find(call.database, names, tx=tx)
     for index, name in enumerate(names):
         field = ("codes", str(index))
@@ -158,12 +156,12 @@ async def use_codes(call: Call, codes: Sequence[str], purchase: Document, *, tx:
             raise Refusal(UserErrorCode.OFFER_EXHAUSTED, "This code was used already.", field)
         (redemption,) = await stored.by_ids(call.database, key["owner"], [key["ref"]], tx=tx)
         _check_product(purchase, redemption["productSku"], field)
-        purchase.setdefault("redemptions", []).append(_named(redemption, redemption["value"], code=True))
+        purchase.setdefault("rewards", []).append(_named(redemption, redemption["value"], code=True))
 
 
 async def give_back(call: Call, purchase: Document, *, tx: Tx) -> None:
     """Undo what a wholly returned sale had redeemed: its points go back with the return, a code can be used again."""
-    for one in purchase["redemptions"]:
+    for one in purchase["rewards"]:
         status = REDEEMED if one["code"] else GIVEN_BACK
         changes = {"status": status, "purchaseId": None}
         if await stored.set_status(call.database, one["owner"], one["id"], USED, changes, tx=tx) and not one["code"]:
