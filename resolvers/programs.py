@@ -47,6 +47,7 @@ def reward_document(reward: Reward) -> Document:
         "kind": reward.kind.value,
         "value": reward.value,
         "productSku": reward.product_sku,
+        "offerId": reward.offer_id,
         "perCustomerLimit": reward.per_customer_limit,
         "active": reward.active,
     }

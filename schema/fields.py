@@ -5,7 +5,7 @@ annotation says is the GraphQL type; no instance of these classes is ever made.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -195,13 +195,13 @@ class _Mutation(_CheckedArguments):
         names = {to_camel(name) for name in arguments}
         if "input" not in names:
             return outcome
-        errors = [
-            {**error, "field": ["input", *error["field"]]}
-            if error["field"] and error["field"][0] not in names
-            else error
-            for error in outcome["userErrors"]
-        ]
-        return {**outcome, "userErrors": errors}
+        told = {name: outcome[name] for name in ("userErrors", "warnings") if outcome.get(name)}
+        return outcome | {name: [_under_input(error, names) for error in errors] for name, errors in told.items()}
+
+
+def _under_input(error: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
+    inside = error["field"] and error["field"][0] not in names
+    return {**error, "field": ["input", *error["field"]]} if inside else error
 
 
 def _row(context: Context, model: type[Input], row: Any) -> Input | Refusals:

@@ -6,7 +6,7 @@ import strawberry
 
 from schema.fields import Info, mutation
 from schema.payloads import OfferCodesPayload, OfferPayload
-from services import offers
+from services import offer_codes, offers
 from services.inputs import CustomerKey
 from services.offer_inputs import OfferInput
 
@@ -35,7 +35,7 @@ class OfferMutation:
         """See services/offers.py."""
         return await offers.archive_offer(info.context.call, id)
 
-    @mutation("Issue single-use codes of an offer, up to 10,000 at once.", rows=offers.CODES_MAX)
+    @mutation("Issue single-use codes of an offer, up to 10,000 at once.", rows=offer_codes.CODES_MAX)
     async def issue_offer_codes(
         self,
         info: Info,
@@ -46,5 +46,5 @@ class OfferMutation:
             strawberry.argument(description="Whose they are; left out: whoever brings one."),
         ] = None,
     ) -> OfferCodesPayload:
-        """See services/offers.py."""
-        return await offers.issue_offer_codes(info.context.call, id, count, customers)
+        """See services/offer_codes.py."""
+        return await offer_codes.issue_offer_codes(info.context.call, id, count, customers)

@@ -165,8 +165,17 @@ class RecordPurchaseInput(Input):
     tax_total: Amount = Field("0", validate_default=True, description="Tax on the whole sale.")
     tax_included: bool = Field(False, description="Whether the prices contain the tax.")
     total: Amount = Field(description="Lines' totals - discountTotal (+ taxTotal unless included).")
+    offer_ids: Annotated[list[NodeId], Field(max_length=50)] | None = Field(
+        None,
+        description="Every offer the till applied; its discount is in the totals, and may be no more than they say.",
+    )
     codes: Annotated[list[Code], Field(max_length=20)] | None = Field(
-        None, description="Single-use codes of rewards whose discount is in the totals."
+        None, description="Codes of offers, and single-use ones of rewards, whose discount is in the totals."
+    )
+    accept_offers: bool = Field(
+        False,
+        description="From a till that could not ask (POS, ADMIN): an offer whose conditions or limits say no is a "
+        "warning; totals are still checked.",
     )
     reward_ids: Annotated[list[NodeId], Field(max_length=20)] | None = Field(
         None, description="Rewards this sale redeems: their points are spent with it, their discount is in the totals."

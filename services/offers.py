@@ -1,32 +1,25 @@
-"""Saves offers and issues their codes; each save is a new version, and sales are judged by the newest."""
+"""Saves offers; each save is a new version, and sales are judged by the newest."""
 
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from crm.ids import OFFER, OFFER_CODE, OFFER_ISSUE, prefix_of
+from crm.ids import OFFER, prefix_of
 from crm.numbers import RATE_DIGITS, decimal
 from crm.refusals import Refusal, Refusals, UserErrorCode, invalid, not_found
 from crm.values import Topic
 from services.context import Call
 from services.input_types import Input
-from services.inputs import CustomerKey
 from services.lookup import named_customers
 from services.offer_checks import offer_problems
 from services.offer_inputs import OfferInput
-from services.outcomes import Outcome, done, finish, try_again
-from store import keys, offer_codes, offer_redemptions, offers
+from services.outcomes import Outcome, done, finish
+from store import keys, offer_redemptions, offers
 from store.client import Document, Tx
 from store.outbox import Fact
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Of codes: without 0 and O, 1, I and L, and without U, which makes words."""
-CODE_LENGTH = 12
-CODES_MAX = 10_000
-TRIES = 3
 _QUEUE = "offers"
 _CUSTOMERS = ("conditions", "customers")
 
@@ -57,7 +50,7 @@ async def save_offer(call: Call, id_: str | None, input: OfferInput) -> Outcome:
             another's, NOT_FOUND for an offer or a customer that is not there.
     """
     if id_ is not None:
-        _check_id(id_)
+        check_id(id_)
 
     async def work(tx: Tx) -> Outcome:
         revision = await offers.next_revision(call.database, tx=tx)
@@ -84,7 +77,7 @@ async def archive_offer(call: Call, id_: str) -> Outcome:
     Raises:
         Refusal: INVALID for an id of another type, NOT_FOUND.
     """
-    _check_id(id_)
+    check_id(id_)
 
     async def work(tx: Tx) -> Outcome:
         revision = await offers.next_revision(call.database, tx=tx)
@@ -96,19 +89,25 @@ async def archive_offer(call: Call, id_: str) -> Outcome:
         changes = {"active": False, "version": before["version"] + 1, "revision": revision, "updatedAt": call.now}
         offer = {**before, **changes}
         await offers.put(call.database, offer, tx=tx)
-        return await finish(call, done(offer=id_), [_fact(offer, "ARCHIVED")], owner=id_, tx=tx)
+        return await finish(call, done(offer=id_), [offer_fact(offer, "ARCHIVED")], owner=id_, tx=tx)
 
     outcome = await call.database.transaction(work, queue=_QUEUE)
     call.shop.known.forget_offers()
     return outcome
 
 
-def _check_id(id_: str) -> None:
+def check_id(id_: str) -> None:
+    """Hold that an id is an offer's.
+
+    Raises:
+        Refusal: INVALID.
+    """
     if prefix_of(id_) != OFFER:
         raise invalid("This is not an id of an offer.", "id")
 
 
-def _fact(offer: Document, change: str, **values: Any) -> Fact:
+def offer_fact(offer: Document, change: str, **values: Any) -> Fact:
+    """Return the fact of a change to an offer."""
     names = ("version", "kind", "active")
     return (Topic.OFFER, offer["_id"], {"change": change, **{name: offer[name] for name in names}, **values})
 
@@ -180,7 +179,7 @@ async def _store(
         await offers.set_audience(call.database, id_, audience or (), tx=tx)
     await offers.put(call.database, offer, tx=tx)
     await _count(call, offer, tx=tx)
-    return await finish(call, done(offer=id_), [_fact(offer, "SAVED")], owner=id_, tx=tx)
+    return await finish(call, done(offer=id_), [offer_fact(offer, "SAVED")], owner=id_, tx=tx)
 
 
 async def _count(call: Call, offer: Document, *, tx: Tx) -> None:
@@ -188,63 +187,3 @@ async def _count(call: Call, offer: Document, *, tx: Tx) -> None:
     limited = offer["limits"]["total"] is not None or offer["limits"]["budget"] is not None
     counted = (await offer_redemptions.recount(call.database, [offer["_id"]], tx=tx)) if limited else {}
     await offer_redemptions.set_counter(call.database, offer["_id"], counted.get(offer["_id"]), tx=tx)
-
-
-async def issue_offer_codes(call: Call, id_: str, count: int, customers: Sequence[CustomerKey] | None) -> Outcome:
-    """Issue single-use codes of an offer: `count` to whoever brings them, or to each customer named.
-
-    The outcome names the issue, whose codes are stored: a retry is answered with the same ones.
-
-    Raises:
-        Refusal: INVALID for a count outside 1 to 10,000 in all, or an offer that needs no code; NOT_FOUND for an offer
-            or a customer that is not there.
-    """
-    _check_id(id_)
-    in_all = count * (1 if customers is None else len(customers))
-    if count < 1 or not 1 <= in_all <= CODES_MAX:
-        raise invalid(f"From 1 to {CODES_MAX} codes are issued at once.", "count")
-
-    async def work(tx: Tx) -> Outcome:
-        offer = await offers.get(call.database, id_, tx=tx)
-        if offer is None:
-            raise not_found("No such offer.", "id")
-        if not offer["conditions"]["requiresCode"]:
-            raise invalid("This offer needs no code.", "id")
-        named = None if customers is None else await named_customers(call, customers, "customers", tx=tx)
-        owners: Iterable[str | None] = [None] * count if named is None else [one for one in named for _ in range(count)]
-        issue = call.new_id(OFFER_ISSUE)
-        codes = [
-            {**new_code(call, id_, owner), "issueId": issue, "position": position}
-            for position, owner in enumerate(owners)
-        ]
-        await insert_codes(call, codes, tx=tx)
-        fact = _fact(offer, "CODES_ISSUED", count=len(codes))
-        return await finish(call, done(offer=id_, issue=issue), [fact], owner=id_, tx=tx)
-
-    for _ in range(TRIES):
-        try:
-            return await call.database.transaction(work)
-        except DuplicateKeyError:
-            continue  # one of the codes was there: 59 bits make that all but impossible
-    raise try_again("count")
-
-
-def new_code(call: Call, offer_id: str, owner: str | None) -> Document:
-    """Return a new single-use code of an offer, for a customer or for whoever brings it."""
-    id_ = call.new_id(OFFER_CODE)
-    return {
-        "_id": id_,
-        "owner": owner or id_,
-        "offerId": offer_id,
-        "code": "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)),
-        "status": offer_codes.ISSUED,
-        "purchaseId": None,
-        "issuedAt": call.now,
-    }
-
-
-async def insert_codes(call: Call, codes: Sequence[Document], *, tx: Tx) -> None:
-    """Store codes with the keys by which they are found; a DuplicateKeyError says that one is there already."""
-    named = [{"_id": keys.code(code["code"]), "ref": code["_id"], "owner": code["owner"]} for code in codes]
-    await keys.insert(call.database, named, tx=tx)
-    await offer_codes.insert(call.database, codes, tx=tx)

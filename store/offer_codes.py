@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from store.client import Database, Document, Tx
 from store.collections import OFFER_CODES
 
-ISSUED, USED = "ISSUED", "USED"
+ISSUED, USED, WITHDRAWN = "ISSUED", "USED", "WITHDRAWN"
 
 
 async def insert(database: Database, codes: Sequence[Document], *, tx: Tx) -> None:

@@ -93,3 +93,27 @@ async def products(world: World, *skus: str, category: str | None = None) -> Non
     """Save products, so that offers can name them."""
     inputs = [{"sku": sku, "category": category} for sku in skus]
     await world.data(PRODUCTS, {"inputs": inputs})
+
+
+REDEMPTIONS = """query($id: ID!) { purchase(by: {id: $id}) { redemptions {
+  id at returned rewardCode discount { amount } offer { id title code } } } }"""
+
+
+async def sold_with(world: World, purchase: str, *, caller: Caller = ADMIN) -> list[dict[str, Any]]:
+    """Return what a purchase redeemed of offers, as a caller sees it."""
+    found: list[dict[str, Any]] = (await world.data(REDEMPTIONS, {"id": purchase}, caller=caller))["purchase"][
+        "redemptions"
+    ]
+    return found
+
+
+async def redemptions(world: World, purchase: str) -> list[tuple[str, str, bool]]:
+    """Return what a purchase redeemed of offers as (title, discount, whether it came back)."""
+    shown = await sold_with(world, purchase)
+    return [(one["offer"]["title"], one["discount"]["amount"], one["returned"]) for one in shown]
+
+
+async def count_of(world: World, id: str) -> int:
+    """Return how often an offer was redeemed."""
+    offer = await world.data("query($id: ID!) { offer(id: $id) { redemptionCount } }", {"id": id})
+    return int(offer["offer"]["redemptionCount"])
