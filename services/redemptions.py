@@ -1,4 +1,4 @@
-"""Redeems offers within a sale: judged anew as a quote judges them, counted in the sale's transaction, given back.
+"""Redeems offers within a sale: judged anew as a quote judges them, and counted in the sale's transaction.
 
 Order of locks: the buyer's account first, then the counters of limited offers by their ids.
 """
@@ -13,7 +13,6 @@ from crm.offers.eligibility import Reason, needs_buyer
 from crm.offers.quoting import Candidate, OfferResult, priced_named
 from crm.offers.values import Buyer, Cart, CartLine, IneligibilityCode, Offer, OfferKind
 from crm.refusals import Refusal, UserErrorCode, invalid, not_found
-from crm.values import Topic
 from services import rewards
 from services.audience import with_audience
 from services.buyers import buyer_of
@@ -21,6 +20,7 @@ from services.context import Call
 from services.engagement import zone_of
 from services.inputs import RecordPurchaseInput
 from services.offer_usage import NO_CODE, FoundCode, find_codes, usages
+from services.offers_back import redemption_fact
 from services.outcomes import user_error
 from services.standing import Standing
 from store import customers, offer_codes, offer_redemptions
@@ -112,7 +112,7 @@ async def redeem(
     await offer_redemptions.insert(call.database, _rows(purchase, basket.cart.local_at), tx=tx)
     if sale.warnings:
         purchase["warnings"] = [user_error(problem) for problem in sale.warnings]
-    facts = [_fact(purchase, redemption, "REDEEMED") for redemption in redemptions]
+    facts = [redemption_fact(purchase, redemption, "REDEEMED") for redemption in redemptions]
     return Redeemed(offers=[result.offer for result in results], facts=facts)
 
 
@@ -274,40 +274,3 @@ async def _hand_out(
             sale.refuse(problem)
             continue
         redemption |= {"rewardCode": given["code"], "reward": given}
-
-
-def _fact(purchase: Document, redemption: Document, change: str) -> Fact:
-    values = {name: redemption[name] for name in ("discount", "version")}
-    about = {"redemptionId": redemption["id"], "purchaseId": purchase["_id"], "customerId": purchase["customerId"]}
-    return (Topic.OFFER, redemption["offerId"], {"change": change, **about, **values})
-
-
-async def give_back(call: Call, purchase: Document, *, cancelled: bool, tx: Tx) -> list[Fact]:
-    """Give back the offers of which nothing that they discounted is kept, and note it in the purchase.
-
-    Their counters, and the codes that unlocked them, are free again; a code that they handed out is withdrawn unless it
-    was used.
-    """
-    lines = purchase["lines"]
-    gone = {line["lineNumber"] for line in lines if line.get("returnedQuantity", 0) == line["quantity"]}
-    redemptions = purchase.get("redemptions", ())
-    back = [one for one in redemptions if not one["returned"] and (cancelled or gone.issuperset(one["lines"]))]
-    if not back:
-        return []
-    ids = {one["id"] for one in back}
-    await offer_redemptions.set_returned(call.database, purchase["owner"], sorted(ids), tx=tx)
-    for one in sorted(back, key=lambda one: one["offerId"]):
-        await offer_redemptions.add(call.database, one["offerId"], -1, -one["discount"], tx=tx)
-        for code in one["codes"]:
-            free = {"status": offer_codes.ISSUED, "purchaseId": None}
-            await offer_codes.set_status(call.database, code["owner"], code["id"], offer_codes.USED, free, tx=tx)
-        if "reward" in one:
-            await rewards.withdraw(call, one["reward"], tx=tx)
-    purchase["redemptions"] = [{**one, "returned": True} if one["id"] in ids else one for one in redemptions]
-    return [_fact(purchase, one, "RETURNED") for one in back]
-
-
-async def hand_over(call: Call, purchase: Document, owner: str, *, tx: Tx) -> None:
-    """Let what an anonymous sale redeemed be somebody's, who has claimed it: it counts for that person now."""
-    if ids := [one["id"] for one in purchase.get("redemptions", ())]:
-        await offer_redemptions.change_owner(call.database, purchase["_id"], owner, ids, tx=tx)

@@ -13,7 +13,7 @@ from typing import Any
 from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, OFFER_REDEMPTIONS, PURCHASES, TRANSACTIONS
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
@@ -21,7 +21,9 @@ _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
-    **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys(
+        ("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion", "redemptions"), 1
+    ),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
@@ -43,7 +45,7 @@ class Window:
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
     `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
-    those that reserve points or have spent some, lists by owner. `until` is the last
+    those that reserve points or have spent some, `redemptions` those of offers, lists by owner. `until` is the last
     owner of the span, None where it goes on to the end of the line.
     """
 
@@ -53,11 +55,12 @@ class Window:
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
+    redemptions: dict[str, list[Document]]
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries})
+        return sorted({*self.customers, *self.purchases, *self.entries, *self.redemptions})
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -94,6 +97,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         entries=entries,
         lots=lots,
         holds=holds,
+        redemptions=_by_owner(await _find(database, OFFER_REDEMPTIONS, {"owner": span}, {}, tx=tx)),
         until=until,
     )
 
