@@ -13,7 +13,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import InputContext
 
-from services import inputs, offer_inputs, program_inputs
+from services import inputs, offer_inputs, program_inputs, quote_inputs
 from services.input_types import Input, NodeId
 
 InputT = TypeVar("InputT", bound=Input)
@@ -68,5 +68,6 @@ _input(offer_inputs.WeeklyHoursInput)
 _input(offer_inputs.OfferConditionsInput)
 _input(offer_inputs.OfferLimitsInput)
 _input(offer_inputs.OfferInput)
+_input(quote_inputs.CartInput)
 _input(inputs.CustomerFilter)
 _input(inputs.FeedbackFilter)

@@ -6,7 +6,7 @@ import strawberry
 
 from crm.refusals import invalid
 from crm.values import Channel, CustomerSort
-from resolvers import customers, feedback, nodes, offers, programs, purchases
+from resolvers import customers, feedback, nodes, offers, programs, purchases, quotes
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
@@ -15,8 +15,10 @@ from schema.fields import After, Before, First, Info, Last, query
 from schema.loyalty import LoyaltyProgram
 from schema.offers import Offer
 from schema.purchases import Purchase
+from schema.quotes import Quote
 from schema.shop import Product, Store
 from services.inputs import CustomerFilter, CustomerKey, FeedbackFilter, PurchaseKey
+from services.quote_inputs import CartInput
 
 NODES_MAX = 100
 
@@ -124,6 +126,13 @@ class Query:
     ) -> Offer | None:
         """Return what the id names."""
         return await offers.by_id(info.context, id)
+
+    @query("What a cart comes to before it is bought: the same as its sale then does. Writes nothing.")
+    async def quote(
+        self, info: Info, cart: Annotated[CartInput, strawberry.argument(description="What is to be bought.")]
+    ) -> Quote:
+        """Return what the cart comes to."""
+        return await quotes.quote(info.context, cart)
 
     @query("Feedback, newest first.")
     async def feedback(

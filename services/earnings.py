@@ -35,10 +35,10 @@ async def earn_sale(
     tier = tier_of(program, tier_id)
     capped = any(rule.cap_points is not None for rule in program.earning_rules)
     zone = await zone_of(call, purchase["storeCode"] if capped else None, tx=tx)
-    first = await _is_first(call, standing, program, tx=tx)
+    first = await is_first(call, program, standing.customer_id, tx=tx)
     wanted = caps_of(program, tier, sold(purchase, first=first), zone)
     used = await caps.used(call.database, standing.customer_id, wanted, tx=tx)
-    referred = referrals.is_due(standing, program, purchase)
+    referred = referrals.is_due(standing.account, program, purchase)
     purchase |= earn(
         call,
         standing.ledger,
@@ -61,7 +61,7 @@ async def earn_sale(
     return await referrals.reward(call, standing, program, purchase, waits=not happened, tx=tx) if referred else []
 
 
-async def _is_first(call: Call, standing: Standing, program: Program, *, tx: Tx) -> bool:
+async def is_first(call: Call, program: Program, customer_id: str, *, tx: Tx | None = None) -> bool:
     """Whether the customer has no other purchase that stands; asked only where a rule wants to know.
 
     Where returns forgive spent points a cancelled one counts too: else buying and cancelling would mint them.
@@ -69,8 +69,8 @@ async def _is_first(call: Call, standing: Standing, program: Program, *, tx: Tx)
     if not any(rule.active and rule.event is EarningEvent.FIRST_PURCHASE for rule in program.earning_rules):
         return False
     if program.returns is ReturnPolicy.FORGIVE:
-        return not await purchases.any_of(call.database, standing.customer_id, tx=tx)
-    person = await customers.get(call.database, standing.customer_id, tx=tx)
+        return not await purchases.any_of(call.database, customer_id, tx=tx)
+    person = await customers.get(call.database, customer_id, tx=tx)
     return person is not None and person["metrics"]["purchaseCount"] == 0
 
 

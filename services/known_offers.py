@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crm.offers.book import Book, book_of
 from crm.offers.values import Offer
 from store import offers
 from store.client import Database, Document
@@ -17,7 +18,7 @@ AGE_MAX = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class LiveOffers:
-    """Offers that are active and not over, by id.
+    """Offers that are active and not over, by id, and filed for a cart's question.
 
     One that is `addressed` to named customers has nobody in its audience here: who is in it is asked for a person
     (services/audience.py), so that a process never holds anybody's.
@@ -25,13 +26,14 @@ class LiveOffers:
 
     by_id: Mapping[str, Offer]
     addressed: frozenset[str]
+    book: Book
 
 
 def live_offers(found: Iterable[Offer]) -> LiveOffers:
     """Return offers as a process remembers them."""
     by_id = {offer.id: offer for offer in found}
     addressed = frozenset(id_ for id_, offer in by_id.items() if offer.conditions.customers is not None)
-    return LiveOffers(by_id=by_id, addressed=addressed)
+    return LiveOffers(by_id=by_id, addressed=addressed, book=book_of(by_id.values()))
 
 
 class KnownOffers:

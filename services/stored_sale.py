@@ -140,8 +140,24 @@ def rate(
     offers: Sequence[Offer] = (),
 ) -> Rated:
     """Work out what a purchase earns, less what is returned already; the arguments are `earn`'s."""
+    terms = terms_by(call, program, tier_id, purchase, used=used, zone=zone, first=first, offers=offers)
+    return rate_by(call, terms, purchase)
+
+
+def terms_by(
+    call: Call,
+    program: Program,
+    tier_id: str,
+    purchase: Document,
+    *,
+    used: Mapping[CapKey, Fraction] = MappingProxyType({}),
+    zone: ZoneInfo | None = None,
+    first: bool = False,
+    offers: Sequence[Offer] = (),
+) -> Terms:
+    """Return by what a purchase earns, whatever its lines come to; the arguments are `earn`'s."""
     multipliers = boosts([(line["sku"], line.get("category")) for line in purchase["lines"]], offers) if offers else ()
-    terms = terms_of(
+    return terms_of(
         program,
         tier_of(program, tier_id),
         sold(purchase, first=first),
@@ -154,6 +170,10 @@ def rate(
             if bonus_points(offer)
         ],
     )
+
+
+def rate_by(call: Call, terms: Terms, purchase: Document) -> Rated:
+    """Work out what a purchase earns by these terms, less what is returned already."""
     whole = len(terms.rates) == 1 and not terms.capped and not purchase["returns"]  # nothing to tell lines apart by
     shares = [purchase["total"] - purchase["taxTotal"]] if whole else kept_shares(purchase)
     return Rated(terms=terms, earned=points_for(shares, terms, call.shop.currency_digits), base=sum(shares))

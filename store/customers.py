@@ -60,9 +60,9 @@ async def best(database: Database) -> str | None:
     return found["_id"] if found else None
 
 
-async def get(database: Database, id_: str, *, tx: Tx) -> Document | None:
-    """Return a customer as the transaction sees it."""
-    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session)
+async def get(database: Database, id_: str, *, tx: Tx | None = None) -> Document | None:
+    """Return a customer, in a transaction as that sees it."""
+    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session if tx else None)
     return found
 
 

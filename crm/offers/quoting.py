@@ -29,10 +29,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduction:
-    """What a reward takes off once all offers have applied: `amount` minor units, of the lines of a SKU or of all."""
+    """What is taken off once all offers have applied, in minor units: of one line, of the lines of a SKU, or of all."""
 
     amount: int
+    line_number: int | None = None
     sku: str | None = None
+
+    def indexes(self, basket: Basket) -> tuple[int, ...]:
+        """Return the lines it is taken off."""
+        if self.line_number is not None:
+            return tuple(index for index, line in enumerate(basket.lines) if line.line_number == self.line_number)
+        return basket.every_line if self.sku is None else basket.of_skus((self.sku,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,7 @@ def priced_best(
         buyer: None for an anonymous cart.
         points_of: what a sale gives, in the order of line numbers (crm/offers/choosing.py).
         points_to: as `eligibility.reasons` takes it.
-        deductions: what rewards take off after the offers.
+        deductions: what the till and rewards take off after the offers.
     """
     judged = [
         (one, reasons(one.offer, basket, buyer, one.usage, code_sent=one.code_sent, points_to=points_to))
@@ -115,7 +122,8 @@ def priced_best(
     eligible = [one for one, why in judged if not why]
     field = _field(basket, eligible, points_of, deductions)
     chosen = _with_reward_codes(best(field).offers, eligible)
-    losers = [_lost(field, one.offer, why) for one, why in judged if one.offer not in chosen]
+    applying = {offer.id for offer in chosen}
+    losers = [_lost(field, one.offer, why) for one, why in judged if one.offer.id not in applying]
     return _priced(field, chosen, losers, {}, deductions)
 
 
@@ -252,10 +260,10 @@ def _priced(
 
 
 def deducted(basket: Basket, left: Sequence[int], deductions: Iterable[Deduction]) -> list[int]:
-    """Return what rewards leave of each line: each split over its lines by largest remainder, never below 0."""
+    """Return what deductions leave of each line: each split over its lines by largest remainder, never below 0."""
     now = list(left)
     for one in deductions:
-        indexes = basket.every_line if one.sku is None else basket.of_skus((one.sku,))
+        indexes = one.indexes(basket)
         weights = [now[index] for index in indexes]
         for index, off in zip(indexes, split(min(one.amount, sum(weights)), weights), strict=True):
             now[index] -= off
