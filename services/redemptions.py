@@ -9,9 +9,10 @@ from datetime import datetime
 
 from crm.ids import OFFER, OFFER_REDEMPTION, prefix_of
 from crm.offers.basket import Basket, basket_of
-from crm.offers.eligibility import Reason, needs_buyer
+from crm.offers.eligibility import CART_LACKS, Reason, needs_buyer
 from crm.offers.quoting import Candidate, OfferResult, priced_named
 from crm.offers.values import Buyer, Cart, CartLine, IneligibilityCode, Offer, OfferKind
+from crm.offers.words import message
 from crm.refusals import Refusal, UserErrorCode, invalid, not_found
 from services import rewards
 from services.audience import with_audience
@@ -41,7 +42,7 @@ EXHAUSTED = frozenset(
 
 @dataclass(slots=True, kw_only=True)
 class Redeemed:
-    """What a sale redeemed: the offers, those of them that give points included, and what there is to tell."""
+    """What a sale redeemed: the offers that give it anything, and what there is to tell."""
 
     offers: list[Offer] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
@@ -113,7 +114,12 @@ async def redeem(
     if sale.warnings:
         purchase["warnings"] = [user_error(problem) for problem in sale.warnings]
     facts = [redemption_fact(purchase, redemption, "REDEEMED") for redemption in redemptions]
-    return Redeemed(offers=[result.offer for result in results], facts=facts)
+    return Redeemed(offers=[result.offer for result in results if _gives(result)], facts=facts)
+
+
+def _gives(result: OfferResult) -> bool:
+    """Whether an offer gives anything: not one that an offline till applied to a cart that lacks what it is about."""
+    return not any(reason.code in CART_LACKS for reason in result.reasons)
 
 
 def _name(sale: _Sale, input: RecordPurchaseInput, codes: Iterable[FoundCode]) -> None:
@@ -192,16 +198,17 @@ async def _judge(
     by_id = {result.offer.id: result for result in priced.offers}
     for id_, path in sale.fields.items():
         if why := by_id[id_].reasons:
-            sale.refuse(_refusal(why, path))
+            sale.refuse(_refusal(call, why, path))
     return list(priced.offers)
 
 
-def _refusal(why: Sequence[Reason], path: Path) -> Refusal:
-    """Return the refusal of an offer that does not apply: exhausted where nothing but its limits says so."""
-    names = ", ".join(reason.code.value for reason in why)
-    if all(reason.code in EXHAUSTED for reason in why):
-        return Refusal(UserErrorCode.OFFER_EXHAUSTED, f"The offer is exhausted: {names}.", path)
-    return Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, f"The offer does not apply: {names}.", path)
+def _refusal(call: Call, why: Sequence[Reason], path: Path) -> Refusal:
+    """Return the refusal of an offer that does not apply, with every reason: exhausted where only its limits say no."""
+    exhausted = all(reason.code in EXHAUSTED for reason in why)
+    code = UserErrorCode.OFFER_EXHAUSTED if exhausted else UserErrorCode.OFFER_NOT_ELIGIBLE
+    currency, digits = call.shop.currency, call.shop.currency_digits
+    told = " ".join(f"{reason.code.value}: {message(reason, currency, digits)}" for reason in why)
+    return Refusal(code, f"The offer does not apply. {told}", path)
 
 
 def _redemption(call: Call, sale: _Sale, result: OfferResult, basket: Basket) -> Document:
@@ -265,7 +272,7 @@ async def _hand_out(
 ) -> None:
     """Give the buyer the code of the reward that an offer hands out."""
     for result, redemption in zip(results, redemptions, strict=True):
-        if result.offer.kind is not OfferKind.REWARD_CODE or sale.standing is None:
+        if result.offer.kind is not OfferKind.REWARD_CODE or sale.standing is None or not _gives(result):
             continue
         reward_id, path = result.offer.reward_id or "", sale.fields[result.offer.id]
         try:
