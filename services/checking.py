@@ -231,7 +231,7 @@ def _differences(
         yield from money_differences(sale)
         yield from points_differences(call, sale, moves, window.lots, programs)
         yield from _key_differences(sale["_id"], _keys_of_sale(sale), found)
-    yield from redemption_differences(purchases, window.redemptions.get(owner, []))
+    yield from redemption_differences(purchases, window.redemptions.get(owner, []), window.codes)
 
 
 def _orphans(owner: str, customer: Document | None, documents: Iterable[Document]) -> Iterator[Difference]:

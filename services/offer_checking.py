@@ -4,7 +4,7 @@ Part of `crm check` (services/checking.py): pure comparisons of one owner's docu
 codes, each part read as of one instant.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from crm.values import PurchaseStatus
@@ -19,8 +19,10 @@ PART = 1000
 _ROW = ("offerId", "discount", "returned")
 
 
-def redemption_differences(purchases: Sequence[Document], rows: Sequence[Document]) -> Iterator[Difference]:
-    """Compare what an owner's purchases redeemed of offers with the rows that limits count by."""
+def redemption_differences(
+    purchases: Sequence[Document], rows: Sequence[Document], codes: Mapping[str, Document]
+) -> Iterator[Difference]:
+    """Compare what an owner's purchases redeemed of offers with the rows that limits count by, and with the codes."""
     left = {row["_id"]: row for row in rows}
     for sale in purchases:
         redemptions = sale.get("redemptions", ())
@@ -31,6 +33,9 @@ def redemption_differences(purchases: Sequence[Document], rows: Sequence[Documen
             checks: list[tuple[str, object, object]] = [(f"{what}.{name}", row.get(name), one[name]) for name in _ROW]
             checks.append((f"{what}.purchaseId", row.get("purchaseId"), sale["_id"]))
             checks.append((f"{what}.returned.byRule", one["returned"], _is_back(sale, one)))
+            if not one["returned"]:
+                used = [codes.get(code["id"], {}).get("purchaseId") for code in one["codes"]]
+                checks.append((f"{what}.codes", used, [sale["_id"]] * len(used)))
             yield from differing(sale["_id"], checks)
     for id_, row in left.items():
         yield Difference(id_, "purchaseId", row["purchaseId"], None)
