@@ -1,4 +1,4 @@
-"""Redeems offers within a sale: judged anew as a quote judges them, counted in the sale's transaction, given back.
+"""Redeems offers within a sale: judged anew as a quote judges them, and counted in the sale's transaction.
 
 Order of locks: the buyer's account first, then the counters of limited offers by their ids.
 """
@@ -9,11 +9,11 @@ from datetime import datetime
 
 from crm.ids import OFFER, OFFER_REDEMPTION, prefix_of
 from crm.offers.basket import Basket, basket_of
-from crm.offers.eligibility import Reason, needs_buyer
+from crm.offers.eligibility import CART_LACKS, Reason, needs_buyer
 from crm.offers.quoting import Candidate, OfferResult, priced_named
 from crm.offers.values import Buyer, Cart, CartLine, IneligibilityCode, Offer, OfferKind
+from crm.offers.words import message
 from crm.refusals import Refusal, UserErrorCode, invalid, not_found
-from crm.values import Topic
 from services import rewards
 from services.audience import with_audience
 from services.buyers import buyer_of
@@ -21,6 +21,7 @@ from services.context import Call
 from services.engagement import zone_of
 from services.inputs import RecordPurchaseInput
 from services.offer_usage import NO_CODE, FoundCode, find_codes, usages
+from services.offers_back import redemption_fact
 from services.outcomes import user_error
 from services.standing import Standing
 from store import customers, offer_codes, offer_redemptions
@@ -41,7 +42,7 @@ EXHAUSTED = frozenset(
 
 @dataclass(slots=True, kw_only=True)
 class Redeemed:
-    """What a sale redeemed: the offers, those of them that give points included, and what there is to tell."""
+    """What a sale redeemed: the offers that give it anything, and what there is to tell."""
 
     offers: list[Offer] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
@@ -112,8 +113,13 @@ async def redeem(
     await offer_redemptions.insert(call.database, _rows(purchase, basket.cart.local_at), tx=tx)
     if sale.warnings:
         purchase["warnings"] = [user_error(problem) for problem in sale.warnings]
-    facts = [_fact(purchase, redemption, "REDEEMED") for redemption in redemptions]
-    return Redeemed(offers=[result.offer for result in results], facts=facts)
+    facts = [redemption_fact(purchase, redemption, "REDEEMED") for redemption in redemptions]
+    return Redeemed(offers=[result.offer for result in results if _gives(result)], facts=facts)
+
+
+def _gives(result: OfferResult) -> bool:
+    """Whether an offer gives anything: not one that an offline till applied to a cart that lacks what it is about."""
+    return not any(reason.code in CART_LACKS for reason in result.reasons)
 
 
 def _name(sale: _Sale, input: RecordPurchaseInput, codes: Iterable[FoundCode]) -> None:
@@ -192,16 +198,17 @@ async def _judge(
     by_id = {result.offer.id: result for result in priced.offers}
     for id_, path in sale.fields.items():
         if why := by_id[id_].reasons:
-            sale.refuse(_refusal(why, path))
+            sale.refuse(_refusal(call, why, path))
     return list(priced.offers)
 
 
-def _refusal(why: Sequence[Reason], path: Path) -> Refusal:
-    """Return the refusal of an offer that does not apply: exhausted where nothing but its limits says so."""
-    names = ", ".join(reason.code.value for reason in why)
-    if all(reason.code in EXHAUSTED for reason in why):
-        return Refusal(UserErrorCode.OFFER_EXHAUSTED, f"The offer is exhausted: {names}.", path)
-    return Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, f"The offer does not apply: {names}.", path)
+def _refusal(call: Call, why: Sequence[Reason], path: Path) -> Refusal:
+    """Return the refusal of an offer that does not apply, with every reason: exhausted where only its limits say no."""
+    exhausted = all(reason.code in EXHAUSTED for reason in why)
+    code = UserErrorCode.OFFER_EXHAUSTED if exhausted else UserErrorCode.OFFER_NOT_ELIGIBLE
+    currency, digits = call.shop.currency, call.shop.currency_digits
+    told = " ".join(f"{reason.code.value}: {message(reason, currency, digits)}" for reason in why)
+    return Refusal(code, f"The offer does not apply. {told}", path)
 
 
 def _redemption(call: Call, sale: _Sale, result: OfferResult, basket: Basket) -> Document:
@@ -265,7 +272,7 @@ async def _hand_out(
 ) -> None:
     """Give the buyer the code of the reward that an offer hands out."""
     for result, redemption in zip(results, redemptions, strict=True):
-        if result.offer.kind is not OfferKind.REWARD_CODE or sale.standing is None:
+        if result.offer.kind is not OfferKind.REWARD_CODE or sale.standing is None or not _gives(result):
             continue
         reward_id, path = result.offer.reward_id or "", sale.fields[result.offer.id]
         try:
@@ -274,40 +281,3 @@ async def _hand_out(
             sale.refuse(problem)
             continue
         redemption |= {"rewardCode": given["code"], "reward": given}
-
-
-def _fact(purchase: Document, redemption: Document, change: str) -> Fact:
-    values = {name: redemption[name] for name in ("discount", "version")}
-    about = {"redemptionId": redemption["id"], "purchaseId": purchase["_id"], "customerId": purchase["customerId"]}
-    return (Topic.OFFER, redemption["offerId"], {"change": change, **about, **values})
-
-
-async def give_back(call: Call, purchase: Document, *, cancelled: bool, tx: Tx) -> list[Fact]:
-    """Give back the offers of which nothing that they discounted is kept, and note it in the purchase.
-
-    Their counters, and the codes that unlocked them, are free again; a code that they handed out is withdrawn unless it
-    was used.
-    """
-    lines = purchase["lines"]
-    gone = {line["lineNumber"] for line in lines if line.get("returnedQuantity", 0) == line["quantity"]}
-    redemptions = purchase.get("redemptions", ())
-    back = [one for one in redemptions if not one["returned"] and (cancelled or gone.issuperset(one["lines"]))]
-    if not back:
-        return []
-    ids = {one["id"] for one in back}
-    await offer_redemptions.set_returned(call.database, purchase["owner"], sorted(ids), tx=tx)
-    for one in sorted(back, key=lambda one: one["offerId"]):
-        await offer_redemptions.add(call.database, one["offerId"], -1, -one["discount"], tx=tx)
-        for code in one["codes"]:
-            free = {"status": offer_codes.ISSUED, "purchaseId": None}
-            await offer_codes.set_status(call.database, code["owner"], code["id"], offer_codes.USED, free, tx=tx)
-        if "reward" in one:
-            await rewards.withdraw(call, one["reward"], tx=tx)
-    purchase["redemptions"] = [{**one, "returned": True} if one["id"] in ids else one for one in redemptions]
-    return [_fact(purchase, one, "RETURNED") for one in back]
-
-
-async def hand_over(call: Call, purchase: Document, owner: str, *, tx: Tx) -> None:
-    """Let what an anonymous sale redeemed be somebody's, who has claimed it: it counts for that person now."""
-    if ids := [one["id"] for one in purchase.get("redemptions", ())]:
-        await offer_redemptions.change_owner(call.database, purchase["_id"], owner, ids, tx=tx)
