@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from crm.numbers import QUANTITY_DIGITS, extended
 from crm.offers.basket import Basket
 from crm.offers.quoting import Deduction
+from crm.offers.values import Offer, OfferKind
 from crm.refusals import Refusal, UserErrorCode, invalid
-from loyalty.values import Program, Reward
+from loyalty.values import Program, Reward, RewardKind
 from services.context import Call
 from services.offer_usage import NO_CODE, FoundCode
 from services.quote_inputs import CartInput
+from services.rewards import CODE_FIRST
 from services.settled import available_now
 from services.shoppers import Shopper
 from store import offer_codes, rewards
@@ -24,11 +26,13 @@ from store import offer_codes, rewards
 class Payments:
     """What codes and rewards take off after the offers, and what could not be had.
 
-    `unlocked` are the offers that codes unlock, by id, each with the field of its code.
+    `unlocked` are the offers that codes unlock, by id, each with the field of its code; `rewards` are the ids of those
+    that the cart takes.
     """
 
     deductions: list[Deduction] = field(default_factory=list)
     unlocked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    rewards: list[str] = field(default_factory=list)
     warnings: list[Refusal] = field(default_factory=list)
 
 
@@ -84,10 +88,27 @@ async def redeem(call: Call, payments: Payments, input: CartInput, who: Shopper,
         at = ("rewardIds", str(index))
         if isinstance(reward, str):
             payments.warnings.append(Refusal(UserErrorCode.REWARD_UNAVAILABLE, reward, at))
+        elif reward.kind is RewardKind.OFFER_CODE:
+            payments.warnings.append(invalid(CODE_FIRST, *at))
         elif reward.points > left:
             payments.warnings.append(_short(reward.points, left, at))
         elif _take_off(payments, basket, reward.value, reward.product_sku, at):
             left -= reward.points
+            payments.rewards.append(reward.id)
+
+
+async def not_to_hand_out(call: Call, payments: Payments, who: Shopper, offers: Iterable[Offer]) -> set[str]:
+    """Return the ids of the offers of REWARD_CODE whose reward cannot be had; of one whose code was sent, warn."""
+    giving = [offer for offer in offers if offer.kind is OfferKind.REWARD_CODE]
+    if not giving:
+        return set()
+    wanted = [*payments.rewards, *(offer.reward_id or "" for offer in giving)]
+    found = (await _to_be_had(call, who, who.program(call), wanted))[len(payments.rewards) :]
+    gone = {offer.id: why for offer, why in zip(giving, found, strict=True) if isinstance(why, str)}
+    for id_, why in gone.items():
+        if id_ in payments.unlocked:
+            payments.warnings.append(Refusal(UserErrorCode.REWARD_UNAVAILABLE, why, payments.unlocked[id_]))
+    return set(gone)
 
 
 def _short(points: int, available: int, at: tuple[str, ...]) -> Refusal:
@@ -97,7 +118,12 @@ def _short(points: int, available: int, at: tuple[str, ...]) -> Refusal:
 
 async def _to_be_had(call: Call, who: Shopper, program: Program, wanted: Sequence[str]) -> list[Reward | str]:
     """Return each of the rewards wanted, or why it cannot be had: gone, out of stock, beyond its limit."""
-    by_id = {reward.id: reward for reward in program.rewards if reward.active}
+    live = (await call.shop.known.offers()).by_id
+    by_id = {
+        reward.id: reward
+        for reward in program.rewards
+        if reward.active and (reward.kind is not RewardKind.OFFER_CODE or reward.offer_id in live)
+    }
     limited = {id_ for id_ in wanted if id_ in by_id and by_id[id_].per_customer_limit is not None}
     had = await rewards.counts(call.database, who.id, limited) if limited else {}
     stocks = await rewards.stocks(call.database, wanted) if wanted else {}

@@ -100,7 +100,7 @@ async def test_codes_of_all_kinds_and_rewards(world: World) -> None:
     )
     code = await redeemed_code(world, ann, off)
     await offer_id(world, title="all", code="SPRING", conditions={"requiresCode": True})
-    hers = await offer_id(world, title="hers", kind="AMOUNT", value="1", conditions={"requiresCode": True})
+    hers = await offer_id(world, title="hers", priority=1, kind="AMOUNT", value="1", conditions={"requiresCode": True})
     (own,) = await issued(world, hers, ann)
     quoted = await sold_as_quoted(
         world,
@@ -172,6 +172,31 @@ async def test_a_tier_that_the_sale_reaches_counts_from_the_next_one_on(world: W
     world.clock.advance(seconds=1)
     second = await sold_as_quoted(world, customer={"id": ann}, id="s-2")
     assert (second["pointsToEarn"], second["discountTotal"]["amount"]) == (22, "2.00")  # 18.00 at 1.25
+
+
+async def test_codes_that_an_offer_hands_out_while_there_are_any(world: World) -> None:
+    ann = await world.customer()
+    (off,) = await rewards(world, amount_off(100, "1.50", stock=1))
+    sent: dict[str, Any] = {"title": "A code", "kind": "REWARD_CODE", "rewardId": off}
+    await offer_id(world, code="GIFT", conditions={"requiresCode": True}, **sent)
+    await offer_id(world, title="Ten off")
+    first = await sold_as_quoted(world, customer={"id": ann}, codes=["GIFT"])
+    assert sorted(one["offer"]["title"] for one in first["offers"] if one["applied"]) == ["A code", "Ten off"]
+    second = await sold_as_quoted(world, customer={"id": ann}, codes=["GIFT"], id="s-2")
+    assert [one["offer"]["title"] for one in second["offers"]] == ["Ten off"]
+    assert warned(second) == [("REWARD_UNAVAILABLE", ["cart", "codes", "0"])]
+
+
+async def test_a_reward_that_is_a_code_is_redeemed_first(world: World) -> None:
+    ann = await world.customer()
+    await adjust(world, ann, 500)
+    ten = await offer_id(world, conditions={"requiresCode": True})
+    (reward,) = await rewards(world, {"title": "Ten", "points": 100, "kind": "OFFER_CODE", "offerId": ten})
+    quoted = await sold_as_quoted(world, customer={"id": ann}, rewardIds=[reward])
+    assert (quoted["discountTotal"]["amount"], warned(quoted)) == ("0.00", [("INVALID", ["cart", "rewardIds", "0"])])
+    code = await redeemed_code(world, ann, reward)
+    again = await sold_as_quoted(world, customer={"id": ann}, codes=[code], id="s-2")
+    assert again["discountTotal"]["amount"] == "2.00"
 
 
 NUMBERS = count(1)
