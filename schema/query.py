@@ -130,7 +130,7 @@ class Query:
     @query("What a cart comes to before it is bought: the same as its sale then does. Writes nothing.")
     async def quote(
         self, info: Info, cart: Annotated[CartInput, strawberry.argument(description="What is to be bought.")]
-    ) -> Quote:
+    ) -> Quote | None:
         """Return what the cart comes to."""
         return await quotes.quote(info.context, cart)
 
