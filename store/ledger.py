@@ -150,6 +150,8 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     }
     if entry.reason is not None:
         document["reason"] = entry.reason
+    if entry.cap is not None:
+        document["cap"] = {"ruleId": entry.cap[0], "period": entry.cap[1]}
     return document
 
 
@@ -166,6 +168,7 @@ def entry_value(document: Document) -> Entry:
         reason=document.get("reason"),
         source=source_value(document["source"]),
         lots=tuple((part["id"], part["points"]) for part in document["lots"]),
+        cap=(cap["ruleId"], cap["period"]) if (cap := document.get("cap")) else None,
     )
 
 
