@@ -24,7 +24,7 @@ NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 def new_account(customer_id: str, at: datetime, tier: Document) -> Document:
     """Return the account of a customer who has no points yet; `tier` are its fields of the tier."""
-    return account_document(customer_id, at, Account(), tier)
+    return account_document(customer_id, at, Account(), {**tier, "recent": {"after": None, "sales": []}})
 
 
 def account_value(document: Document) -> Account:
@@ -195,11 +195,9 @@ async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
 
 
 async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
-    """Return accounts in the order of `ids`."""
-    found = {
-        document["_id"]: document
-        for document in await database[ACCOUNTS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    """Return accounts in the order of `ids`, without the sales that only a further sale asks for."""
+    cursor = database[ACCOUNTS].find({"_id": {"$in": list(ids)}}, {"recent": 0})
+    found = {document["_id"]: document for document in await cursor.to_list(None)}
     return [found.get(id_) for id_ in ids]
 
 
