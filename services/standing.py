@@ -16,7 +16,7 @@ from loyalty.tiers import (
     TierStep,
     ladder_at,
     qualifying,
-    resumable,
+    resumption,
     step_at,
     tier_path,
     window_of,
@@ -154,15 +154,17 @@ async def reconsider_tier(
         changed_at: the sale that was recorded or changed; None: any may have.
         new: that sale, where it is the only one that the account does not know yet.
     """
-    programs = standing.programs
-    resume = changed_at is not None and resumable(programs.ladders) and not outdated(standing.account, programs)
-    since = min(changed_at, call.now) - WINDOW if resume and changed_at else None
-    sales = await _sales(call, standing, since, new, tx=tx)
+    programs, zone = standing.programs, call.shop.time_zone
+    resume = None
+    if changed_at is not None and not outdated(standing.account, programs):
+        changed_at = min(changed_at, call.now)  # what is told now needs the sales that count now
+        resume = resumption(standing.steps, ladders=programs.ladders, from_=changed_at, zone=zone)
+    sales = await _sales(call, standing, resume.after if resume else None, new, tx=tx)
     standing.steps = tier_path(
         sales,
         ladders=programs.ladders,
         joined=standing.account["createdAt"],
-        zone=call.shop.time_zone,
+        zone=zone,
         currency_digits=call.shop.currency_digits,
         resume=standing.steps if resume else (),
         from_=changed_at if resume else None,
