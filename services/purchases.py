@@ -176,9 +176,8 @@ async def _record(
     purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
     standing = await _lock(call, sale.input, buyer, tx=tx) if buyer else None
-    await keys.insert(
-        call.database, key_documents(purchase, limited), tx=tx
-    )  # before points are looked at: it may be known
+    # Before points and offers are looked at: it may be known.
+    await keys.insert(call.database, key_documents(purchase, limited), tx=tx)
     redeemed = await redeem(call, sale.input, standing, purchase, tx=tx) if names_offers(sale.input) else Redeemed()
     facts += redeemed.facts
     if standing:
@@ -186,7 +185,7 @@ async def _record(
         await pay(call, standing, sale.input, purchase, tx=tx)
         tier = step_before(standing.steps, at).tier
         facts += await earn_sale(call, standing, purchase, tier, offers=redeemed.offers, tx=tx)
-    check_discounts(sale.input, purchase)
+    check_discounts(call, sale.input, purchase)
     await purchases.insert(call.database, purchase, tx=tx)
     if standing:
         facts += await post(call, standing, purchase, sale.input.total, tx=tx)
@@ -205,7 +204,8 @@ async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
     """Write what a sale did to its customer: tier, account, ledger, metrics."""
-    tier = await reconsider_tier(call, standing, purchase["occurredAt"], tx=tx)
+    new = purchases.qualifying_sale(purchase)
+    tier = await reconsider_tier(call, standing, purchase["occurredAt"], new=new, tx=tx)
     points = await write(call, standing, tx=tx)
     await customers.count_sale(
         call.database,
