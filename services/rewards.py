@@ -116,7 +116,8 @@ async def redeem_in_sale(
         for reward in taken
     ]
     await stored.insert(call.database, redemptions, tx=tx)
-    purchase["rewards"] = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    named = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    purchase["rewards"] = [*purchase.get("rewards", ()), *named]  # a code's may stand there
     return parts
 
 
@@ -176,7 +177,7 @@ def _redemption(call: Call, owner: str, reward: Reward, *, status: str) -> Docum
 
 def _named(redemption: Document, value: int | None, *, code: bool = False) -> Document:
     """Return a redemption as its purchase keeps it."""
-    names = {name: redemption[name] for name in ("owner", "rewardId")}
+    names = {name: redemption[name] for name in ("owner", "rewardId", "productSku")}
     return {"id": redemption["_id"], **names, "value": value, "code": code}
 
 
