@@ -100,20 +100,21 @@ def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) 
     for one in redeemed:
         if one["productSku"] is None:
             continue
-        units = prices.setdefault(one["productSku"], _unit_prices(call, purchase, one["productSku"], len(redeemed)))
+        sku, digits = one["productSku"], call.shop.currency_digits
+        units = prices.setdefault(sku, unit_prices(purchase["lines"], sku, len(redeemed), digits))
         if not units:
             raise invalid("The sale has fewer of a product than rewards that give it.", field)
         one["value"] = min(units.pop(0), left)
         left -= one["value"]
 
 
-def _unit_prices(call: Call, purchase: Document, sku: str, most: int) -> list[int]:
-    """Return what up to `most` single units of a product cost in a sale, the dearest first, in minor units."""
+def unit_prices(lines: Iterable[Document], sku: str, most: int, currency_digits: int) -> list[int]:
+    """Return what up to `most` single units of a product cost in a sale's lines, the dearest first, in minor units."""
     found: list[int] = []
-    for line in purchase["lines"]:
+    for line in lines:
         if line["sku"] == sku:
             units = min(-(-line["quantity"] // ONE_UNIT), most)  # a part of a unit is one too
-            price = extended(min(line["quantity"], ONE_UNIT), line["unitPrice"], call.shop.currency_digits)
+            price = extended(min(line["quantity"], ONE_UNIT), line["unitPrice"], currency_digits)
             found += [price] * units
     return sorted(found, reverse=True)
 

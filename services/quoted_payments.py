@@ -7,7 +7,6 @@ rest of the cart is quoted.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from crm.numbers import QUANTITY_DIGITS, extended
 from crm.offers.basket import Basket
 from crm.offers.quoting import Deduction
 from crm.offers.values import Offer, OfferKind
@@ -15,11 +14,15 @@ from crm.refusals import Refusal, UserErrorCode, invalid
 from loyalty.values import Program, Reward, RewardKind
 from services.context import Call
 from services.offer_usage import NO_CODE, FoundCode
+from services.paying import unit_prices
 from services.quote_inputs import CartInput
 from services.rewards import CODE_FIRST
 from services.settled import available_now
 from services.shoppers import Shopper
 from store import offer_codes, rewards
+
+REWARDS_MAX = 40
+"""As many rewards as a cart can have, by codes and by ids."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,12 +30,13 @@ class Payments:
     """What codes and rewards take off after the offers, and what could not be had.
 
     `unlocked` are the offers that codes unlock, by id, each with the field of its code; `rewards` are the ids of those
-    that the cart takes.
+    that the cart takes, `units` the prices of single units that no reward has given yet, by SKU.
     """
 
     deductions: list[Deduction] = field(default_factory=list)
     unlocked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rewards: list[str] = field(default_factory=list)
+    units: dict[str, list[int]] = field(default_factory=dict)
     warnings: list[Refusal] = field(default_factory=list)
 
 
@@ -145,11 +149,14 @@ def _take_off(payments: Payments, basket: Basket, value: int | None, sku: str | 
     if sku is None:
         payments.deductions += [Deduction(amount=value)] if value else []
         return True
-    lines = basket.dearest_first(basket.of_skus((sku,)))
-    if not lines:
+    if sku not in basket.by_sku:
         payments.warnings.append(invalid("The reward's product is not in the sale.", *at))
         return False
-    price = basket.lines[lines[0]].unit_price
-    unit = extended(10**QUANTITY_DIGITS, price, basket.cart.currency_digits)
-    payments.deductions.append(Deduction(amount=unit if value is None else value, sku=sku))
+    if sku not in payments.units:
+        lines = [{"sku": one.sku, "quantity": one.quantity, "unitPrice": one.unit_price} for one in basket.lines]
+        payments.units[sku] = unit_prices(lines, sku, REWARDS_MAX, basket.cart.currency_digits)
+    if not payments.units[sku]:
+        payments.warnings.append(invalid("The sale has fewer of a product than rewards that give it.", *at))
+        return False
+    payments.deductions.append(Deduction(amount=payments.units[sku].pop(0), sku=sku))
     return True

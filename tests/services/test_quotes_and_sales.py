@@ -199,6 +199,17 @@ async def test_a_reward_that_is_a_code_is_redeemed_first(world: World) -> None:
     assert again["discountTotal"]["amount"] == "2.00"
 
 
+async def test_fewer_of_a_product_than_rewards_that_give_it(world: World) -> None:
+    ann = await world.customer()
+    await adjust(world, ann, 500)
+    await products(world, "SKU-1")
+    (mug,) = await rewards(world, {"title": "Mug", "points": 100, "kind": "PRODUCT", "productSku": "SKU-1"})
+    quoted = await sold_as_quoted(world, customer={"id": ann}, rewardIds=[mug, mug])
+    assert quoted["discountTotal"]["amount"] == "10.00"
+    assert warned(quoted) == [("INVALID", ["cart", "rewardIds", "1"])]
+    await clean(world)
+
+
 NUMBERS = count(1)
 SKUS = ("SKU-1", "SKU-2", "SKU-3")
 few = st.lists(st.sampled_from(SKUS), min_size=1, max_size=2, unique=True)
