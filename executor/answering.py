@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLNonNull, Undefined, is_leaf_type
-from graphql.execution.values import get_argument_values
 from graphql.pyutils import is_awaitable
 
+from executor.ahead import bound, go_on
 from executor.completion import must_not_be_null, place
-from executor.kinds import Computed, Kind, Listed, Related, Stored
+from executor.kinds import Computed, Keyed, Kind, Related, Stored
 from executor.leaves import plain_class, serializer
 from executor.levels import Level, Run, path_of
 
@@ -32,8 +32,8 @@ def answering(field: "FieldPlan", kind: Kind | None) -> Answer:
         return _computed(field, kind)
     if isinstance(kind, Related):
         return _related(field, kind)
-    if isinstance(kind, Listed):
-        return _listed(field, kind)
+    if isinstance(kind, Keyed):
+        return _keyed(field, kind)
     return _resolved(field)
 
 
@@ -80,28 +80,26 @@ def _computed(field: "FieldPlan", kind: Computed) -> Answer:
 
 def _related(field: "FieldPlan", kind: Related) -> Answer:
     def answer(run: Run, level: Level) -> None:
-        _load(run, level, field, kind.load, [_tried(kind.key, source) for source in level.sources])
+        _load(run, level, field, kind, [_tried(kind.key, source) for source in level.sources])
 
     return answer
 
 
-def _listed(field: "FieldPlan", kind: Listed) -> Answer:
-    arguments = arguments_of(field)
-
+def _keyed(field: "FieldPlan", kind: Keyed) -> Answer:
     def answer(run: Run, level: Level) -> None:
         try:
-            key = kind.bind(run.info(field, path_of(level, 0, field, ())), arguments(run))
+            key = bound(run, field, kind)
         except Exception as problem:  # noqa: BLE001 -- arguments that do not fit are an error of every parent
             place(run, level, field, [problem] * len(level.sources))
             return
-        _load(run, level, field, kind.load, [_tried(key, source) for source in level.sources])
+        _load(run, level, field, kind, [_tried(key, source) for source in level.sources])
 
     return answer
 
 
 def _resolved(field: "FieldPlan") -> Answer:
     """Answer a field that only its resolver can answer, called as graphql-core calls it."""
-    arguments, resolve = arguments_of(field), field.resolve
+    arguments, resolve = field.arguments, field.resolve
 
     def answer(run: Run, level: Level) -> None:
         values: list[Any] = []
@@ -138,28 +136,19 @@ def _await(run: Run, level: Level, field: "FieldPlan", values: list[Any]) -> Non
     run.later([values[owner] for owner in waiting], then)
 
 
-def _load(run: Run, level: Level, field: "FieldPlan", load: Any, keys: list[Any]) -> None:
+def _load(run: Run, level: Level, field: "FieldPlan", kind: Related | Keyed, keys: list[Any]) -> None:
     """Complete what a batch function has under the keys of a level; an exception for a key is its parent's error."""
-    loader = run.context.loader(load)
+    loader = run.context.loader(kind.load)
+    wanted = [key for key in keys if key is not None and not isinstance(key, Exception)]
 
     def then(_: list[Any]) -> None:
         found = loader.found
         place(run, level, field, [key if key is None or isinstance(key, Exception) else found[key] for key in keys])
 
-    request = loader.request([key for key in keys if key is not None and not isinstance(key, Exception)])
+    request = loader.request(wanted)
     if request is None:
         then([])
-    else:
-        run.later([request], then)
-
-
-def arguments_of(field: "FieldPlan") -> Callable[[Run], dict[str, Any]]:
-    """Return how a field's arguments are had; those without variables are coerced once for all runs."""
-    definition, node = field.definition, field.nodes[0]
-    if not definition.args:
-        return lambda _: {}
-
-    def coerced(run: Run) -> dict[str, Any]:
-        return get_argument_values(definition, node, run.variables)
-
-    return coerced
+        return
+    if len(wanted) == 1 and run.context.asks_ahead:
+        go_on(run, field, kind, wanted[0])
+    run.later([request], then)
