@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLNonNull, Undefined, is_leaf_type
-from graphql.pyutils import is_awaitable
 
 from executor.ahead import bound, go_on
 from executor.completion import must_not_be_null, place
@@ -63,7 +62,7 @@ def _stored(field: "FieldPlan", kind: Stored) -> Answer:
     get = kind.get
 
     def answer(run: Run, level: Level) -> None:
-        place(run, level, field, [_tried(get, source) for source in level.sources])
+        place(run, level, field, _each(get, level.sources))
 
     return answer
 
@@ -73,14 +72,14 @@ def _computed(field: "FieldPlan", kind: Computed) -> Answer:
 
     def answer(run: Run, level: Level) -> None:
         context = run.context
-        _await(run, level, field, [_tried(compute, source, context) for source in level.sources])
+        _await(run, level, field, _each(lambda source: compute(source, context), level.sources))
 
     return answer
 
 
 def _related(field: "FieldPlan", kind: Related) -> Answer:
     def answer(run: Run, level: Level) -> None:
-        _load(run, level, field, kind, [_tried(kind.key, source) for source in level.sources])
+        _load(run, level, field, kind, _each(kind.key, level.sources))
 
     return answer
 
@@ -92,7 +91,7 @@ def _keyed(field: "FieldPlan", kind: Keyed) -> Answer:
         except Exception as problem:  # noqa: BLE001 -- arguments that do not fit are an error of every parent
             place(run, level, field, [problem] * len(level.sources))
             return
-        _load(run, level, field, kind, [_tried(key, source) for source in level.sources])
+        _load(run, level, field, kind, _each(key, level.sources))
 
     return answer
 
@@ -113,17 +112,20 @@ def _resolved(field: "FieldPlan") -> Answer:
     return answer
 
 
-def _tried(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return a function's value, or the exception it raised: a value that is one is an error of its field."""
-    try:
-        return function(*arguments)
-    except Exception as problem:  # noqa: BLE001 -- every error is its field's
-        return problem
+def _each(function: Callable[[Any], Any], sources: list[Any]) -> list[Any]:
+    """Return a function's value for each source, or what it raised: an exception for a value is its field's error."""
+    values: list[Any] = []
+    for source in sources:
+        try:
+            values.append(function(source))
+        except Exception as problem:  # noqa: BLE001 -- every error is its field's
+            values.append(problem)
+    return values
 
 
 def _await(run: Run, level: Level, field: "FieldPlan", values: list[Any]) -> None:
     """Complete values, those that are awaitable when all of them are there."""
-    waiting = [owner for owner, value in enumerate(values) if is_awaitable(value)]
+    waiting = [owner for owner, value in enumerate(values) if hasattr(value, "__await__")]
     if not waiting:
         place(run, level, field, values)
         return

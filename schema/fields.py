@@ -114,7 +114,8 @@ def kind_of(field: StrawberryField) -> Kind | None:
     name = field.python_name
     if name == "id":
         return Stored(lambda source: default_resolver(source, name))
-    return Stored(lambda source: default_resolver(source, name), to_camel(name))
+    key = to_camel(name)
+    return Stored(lambda source: source.get(key), key)
 
 
 Decorator = Callable[[Callable[..., Any]], Any]
