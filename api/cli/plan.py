@@ -1,5 +1,6 @@
 """`crm plan`: how an operation will be run, what it may cost, who may run it, and what it sends to MongoDB."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +10,11 @@ import typer
 from pymongo import monitoring
 from rich.text import Text
 
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, Stop, one_sentence, out, with_shop
+from api.app import make_shop, open_database
+from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, Stop, load_settings, mongodb_for, one_sentence, out
 from api.engine import Engine
 from api.prepared import PreparedOperation
+from api.settings import Settings
 from api.size import Size
 from crm.callers import Caller
 from crm.values import Role
@@ -20,7 +23,7 @@ from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
 from resolvers.policy import POLICY
 from schema.build import build_schema, executable
-from services.context import Shop
+from services.installation import open_shop
 
 File = Annotated[Path, typer.Argument(help="A GraphQL document.", exists=True, dir_okay=False)]
 OfRole = Annotated[Role, typer.Option(help="Who asks.")]
@@ -101,17 +104,27 @@ def _plan(operation: PreparedOperation, variables: Mapping[str, Any]) -> list[st
 def _commands(
     engine: Engine, caller: Caller, text: str, variables: Mapping[str, Any], name: str | None, data_dir: Path
 ) -> list[str]:
-    """Run the query once to warm what a process remembers, then once more, and return what it sent."""
-    sent: list[str] = []
-    monitoring.register(_Listener(sent))
+    """Return what a query sends."""
+    with one_sentence(), mongodb_for(load_settings(data_dir), data_dir, "crm plan") as settings:
+        sent = asyncio.run(_sent(engine, settings, caller, text, variables, name))
+    return [f"MongoDB, {len(sent)} commands:", *(f"  {line}" for line in sent)]
 
-    async def work(shop: Shop, _: object) -> None:
+
+async def _sent(
+    engine: Engine, settings: Settings, caller: Caller, text: str, variables: Mapping[str, Any], name: str | None
+) -> list[str]:
+    """Run a query once for what a process remembers, then once more, and return the commands of that one."""
+    sent: list[str] = []
+    database = open_database(settings, listeners=[_Listener(sent)])
+    try:
+        shop = make_shop(settings, database)
+        await open_shop(shop)
         for _ in range(2):
             sent.clear()
             await engine.run(Context(shop.call(caller)), text, variables, name)
-
-    with_shop(data_dir, "crm plan", work)
-    return [f"MongoDB, {len(sent)} commands:", *(f"  {line}" for line in sent)]
+        return sent
+    finally:
+        await database.close()
 
 
 class _Listener(monitoring.CommandListener):
