@@ -56,6 +56,8 @@ def make_shop(settings: Settings, database: Database, *, clock: Callable[[], dat
         pepper=derived_secret(settings.secret.encode(), "pepper").encode(),
         jwt_source=settings.jwt_source,
         clock=clock,
+        fetch_planning=settings.fetch_planning,
+        shared_lookups=settings.shared_lookups,
     )
 
 

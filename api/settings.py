@@ -37,6 +37,12 @@ class Settings(BaseModel):
     executor: Literal["compiled", "graphql-core"] = Field(
         "compiled", description="`graphql-core` runs operations the ordinary way, several times slower."
     )
+    fetch_planning: bool = Field(
+        True, description="Whether what a request reads at once goes as one command, asked ahead where it can be."
+    )
+    shared_lookups: bool = Field(
+        True, description="Whether look-ups by id of requests that come at once go as one command."
+    )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(

@@ -9,7 +9,7 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -24,9 +24,10 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
 
-Document = dict[str, Any]
-Filter = Mapping[str, Any]
+__all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
+
 T = TypeVar("T")
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -83,6 +84,33 @@ class Database:
         )
         if self.driver == "pymongo":
             cursor = await cursor
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
+
+    async def read(self, reads: Sequence[Read], *, tx: Tx | None = None) -> list[list[Document]]:
+        """Return the documents of every read, with one command for every hundred of them."""
+        found: list[list[Document]] = []
+        for start in range(0, len(reads), READS_MAX):
+            found += await self._read(reads[start : start + READS_MAX], tx)
+        return found
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+        return by_id(await self._read_one(look_up(collection, ids), None))
+
+    async def _read(self, reads: Sequence[Read], tx: Tx | None) -> list[list[Document]]:
+        if len(reads) == 1:
+            return [await self._read_one(reads[0], tx)]
+        found: list[list[Document]] = [[] for _ in reads]
+        for document in await self.aggregate(reads[0].collection, union(reads), tx=tx):
+            found[document.pop("_list")].append(document)
+        return found
+
+    async def _read_one(self, read: Read, tx: Tx | None) -> list[Document]:
+        if read.then:
+            return await self.aggregate(read.collection, read.stages, tx=tx)
+        sort, session = list(read.sort.items()) if read.sort else None, tx.session if tx else None
+        cursor = self._database[read.collection].find(read.filter, sort=sort, limit=read.limit or 0, session=session)
         documents: list[Document] = await cursor.to_list(None)
         return documents
 

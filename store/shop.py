@@ -9,7 +9,8 @@ from pymongo.errors import BulkWriteError
 from crm.ids import PRODUCT, STORE, prefix_of, product_id, store_id
 from store.client import DUPLICATE_KEY, Database, Document, Tx
 from store.collections import PRODUCTS, STORES
-from store.pages import Order, union
+from store.pages import Order
+from store.reads import Read, Reader
 from store.words import fold
 
 BY_CODE = Order("code")
@@ -35,17 +36,16 @@ def product_words(sku: str, title: str) -> list[str]:
     return list(dict.fromkeys([fold(sku), folded, *folded.split()]))
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return stores and products in the order of `ids`, both kinds with one command."""
     wanted = {
         collection: [id_ for id_ in ids if prefix_of(id_) == prefix]
         for collection, prefix in ((PRODUCTS, PRODUCT), (STORES, STORE))
     }
-    pipelines = [(name, [{"$match": {"_id": {"$in": named}}}]) for name, named in wanted.items() if named]
-    if not pipelines:
+    reads = [Read(name, {"_id": {"$in": named}}) for name, named in wanted.items() if named]
+    if not reads:
         return [None] * len(ids)
-    documents = await database.aggregate(pipelines[0][0], union(pipelines))
-    found = {document["_id"]: document for document in documents}
+    found = {document["_id"]: document for documents in await reader.read(reads) for document in documents}
     return [found.get(id_) for id_ in ids]
 
 
