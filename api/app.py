@@ -18,6 +18,8 @@ from api import graphiql_page, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
+from api.observability.commands import CommandTally
+from api.observability.requests import RequestLog, Requests
 from api.settings import Settings
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
@@ -86,7 +88,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = open_database(settings, listeners=listeners)
+        database = open_database(settings, listeners=[*listeners, CommandTally()])
         shop = make_shop(settings, database, clock=clock)
         verifier = make_verifier(settings, clock)
         try:
@@ -105,13 +107,16 @@ def create_app(
     ]
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.add_middleware(RequestLog, requests=Requests())
+    return app
 
 
 def from_environ() -> Starlette:
     """Return the application of the process's environment: what uvicorn calls in every worker."""
-    logs.configure()
-    return create_app(Settings.from_environ(os.environ))
+    settings = Settings.from_environ(os.environ)
+    logs.configure(settings)
+    return create_app(settings)
 
 
 def _page(settings: Settings) -> HTMLResponse | None:

@@ -27,6 +27,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from api.observability.record import note_operation
 from api.operation import IdempotentOnMutations, fields_of
 from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
 from crm.refusals import Refusal, Refusals
@@ -124,6 +125,7 @@ class Engine:
         operation = self.operation(prepared, name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
+        note_operation(operation.operation.value, operation.name.value if operation.name else None, text)
         if operation.operation is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
         if reading and operation.operation is not OperationType.QUERY:

@@ -53,13 +53,17 @@ class Shop:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs."""
+    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
+
+    `refusals` are the codes of all user errors the caller was answered with.
+    """
 
     shop: Shop
     caller: Caller
     now: datetime
     claim: Claim | None = None
     claim_completed: bool = False
+    refusals: list[str] = field(default_factory=list)
 
     @property
     def database(self) -> Database:

@@ -39,6 +39,12 @@ def done(**known: Any) -> Outcome:
     return {**known, "replayed": False, "userErrors": []}
 
 
+def codes_of(outcome: Outcome) -> list[str]:
+    """Return the codes of all user errors of an outcome, those of a batch's rows included."""
+    outcomes = [outcome, *outcome.get("results", ())]
+    return [str(error["code"]) for one in outcomes for error in one["userErrors"]]
+
+
 def try_again(*field: str) -> Refusal:
     """Return the refusal of a request that others kept getting ahead of; not stored, so its key can be used again."""
     return Refusal(UserErrorCode.THROTTLED, BUSY, field or None)

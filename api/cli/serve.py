@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from api import logs
 from api.cli.runtime import (
     DEFAULT_DATA_DIR,
     DataDir,
@@ -79,6 +80,7 @@ def run_server(
     """
     leave_on(signal.SIGTERM)  # uvicorn drains, then raises the signal again for whoever had it before
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
+        logs.configure(settings)
         _check_port(host, port)
         prepare(settings)
         # Workers read their settings from the environment, and find there what was decided here.
@@ -94,7 +96,8 @@ def run_server(
                 host=host,
                 port=port,
                 workers=workers,
-                log_level="warning",
+                log_config=None,  # ours passes on what uvicorn warns of (api/logs.py)
+                access_log=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
             )

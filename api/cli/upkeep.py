@@ -13,7 +13,7 @@ from uuid import uuid4
 import typer
 
 from api import logs
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, out, with_shop
+from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, load_settings, one_sentence, out, with_shop
 from api.cli.serve import leave_on
 from services.context import Shop
 from worker.jobs import JOBS
@@ -28,7 +28,8 @@ LEAVE_SECONDS = 2.0
 
 def worker(once: Once = False, until_eof: UntilEof = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Do what falls due without a caller, until told to stop; any number of workers may run."""
-    logs.configure()
+    with one_sentence():
+        logs.configure(load_settings(data_dir))
     if once:
         _catch_up(data_dir)
         return
