@@ -18,8 +18,8 @@ from api import graphiql_page, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
-from api.observability.commands import CommandTally
-from api.observability.requests import RequestLog, Requests
+from api.observability.observing import Observing, observing
+from api.observability.requests import RequestLog
 from api.settings import Settings
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
@@ -81,14 +81,24 @@ def make_verifier(settings: Settings, clock: Callable[[], datetime]) -> TokenVer
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    listeners: Sequence[CommandListener] = (),
+    seen: Observing | None = None,
 ) -> Starlette:
-    """Return the application; MongoDB is opened when it starts and closed when it stops."""
+    """Return the application; MongoDB is opened when it starts and closed when it stops.
+
+    Args:
+        seen: what observes it, where not what the settings ask for.
+    """
+    seen = seen or observing(settings)
     engine = Engine(executable(build_schema()))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = open_database(settings, listeners=[*listeners, CommandTally()])
+        database = open_database(settings, listeners=[*listeners, *seen.listeners])
+        database.on_retry = seen.retried
         shop = make_shop(settings, database, clock=clock)
         verifier = make_verifier(settings, clock)
         try:
@@ -99,6 +109,7 @@ def create_app(
         finally:
             await verifier.close()
             await database.close()
+            await seen.close()
 
     routes = [
         Route("/graphql", _graphql, methods=["GET", "POST"]),
@@ -108,7 +119,7 @@ def create_app(
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
     app = Starlette(routes=routes, lifespan=lifespan)
-    app.add_middleware(RequestLog, requests=Requests())
+    app.add_middleware(RequestLog, requests=seen.requests)
     return app
 
 

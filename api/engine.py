@@ -27,7 +27,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from api.observability.record import note_operation
+from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations, fields_of
 from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
 from crm.refusals import Refusal, Refusals
@@ -119,7 +119,8 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        prepared = self.prepare(text)
+        with step("prepare"):
+            prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = self.operation(prepared, name)
@@ -137,7 +138,8 @@ class Engine:
         too_much = self._too_much(prepared.document, operation, variables)
         if too_much:
             return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        return self._answer(await self._execute(prepared.document, context, variables, name))
+        with step("execute"):
+            return self._answer(await self._execute(prepared.document, context, variables, name))
 
     def _too_much(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None

@@ -37,6 +37,18 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged: `info` is a line for each request, `debug` one for each probe as well."
     )
+    metrics_port: int | None = Field(
+        None,
+        description="Where Prometheus finds `/metrics`: a port of its own. Without it nothing is counted.",
+        ge=1,
+        le=65535,
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of that port; never one that the internet reaches.", min_length=1
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="OpenTelemetry collector, such as `http://collector:4318`.", pattern=r"^https?://[^\s/]+"
+    )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(

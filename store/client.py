@@ -49,7 +49,10 @@ class Tx:
 
 
 class Database:
-    """One database over one driver. A client belongs to the event loop it was made in."""
+    """One database over one driver. A client belongs to the event loop it was made in.
+
+    `on_retry` is called before a transaction is tried again.
+    """
 
     def __init__(
         self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
@@ -68,6 +71,7 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self.on_retry: Callable[[], None] | None = None
         self._queues: dict[str, _Queue] = {}
 
     def __getitem__(self, collection: str) -> Any:
@@ -151,6 +155,8 @@ class Database:
                         raise
                     if monotonic() + pause > deadline:
                         raise _busy(error) or error from None
+                if self.on_retry:
+                    self.on_retry()
                 await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 

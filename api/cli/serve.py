@@ -23,6 +23,7 @@ from api.cli.runtime import (
     KeptMongo,
     Stop,
     err,
+    exposed_metrics,
     load_settings,
     one_sentence,
     out,
@@ -89,7 +90,7 @@ def run_server(
             settings.secret or "",
         )
         out.print(f"Serving at [bold]http://{host}:{port}/graphql[/bold]; Ctrl-C stops it.", highlight=False)
-        with kept_worker() if upkeep else nullcontext():
+        with exposed_metrics(settings), kept_worker() if upkeep else nullcontext():
             uvicorn.run(
                 "api.cli.served:app",
                 factory=True,

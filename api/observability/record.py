@@ -5,7 +5,8 @@ so a database command counts for the request that caused it, also when a data lo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -40,6 +41,7 @@ class Record:
     command_micros: list[int] = field(default_factory=list)
     retries: int = 0
     trace: str | None = None
+    step: Callable[[str], AbstractContextManager[None]] | None = None
     status: int | None = None
     sent: int = 0
 
@@ -54,7 +56,14 @@ class Record:
         return next(iter(self.codes), "OK")
 
 
+_NO_STEP: AbstractContextManager[None] = nullcontext()
 CURRENT: ContextVar[Record | None] = ContextVar("request", default=None)
+
+
+def step(name: str) -> AbstractContextManager[None]:
+    """Return the block that is one step of the request under way, for its trace."""
+    record = CURRENT.get()
+    return record.step(name) if record and record.step else _NO_STEP
 
 
 def note_caller(caller: Caller) -> None:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import structlog
@@ -11,6 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.observability.record import CURRENT, Record
+
+if TYPE_CHECKING:
+    from api.observability.tracing import Tracing
 
 REQUEST_ID = "X-Request-Id"
 GRAPHQL = "/graphql"
@@ -25,21 +28,31 @@ Told = Callable[[Record], None]
 class Requests:
     """Opens a record for each request and tells of it at its end: the log, and whoever else wants to know."""
 
-    def __init__(self, told: Sequence[Told] = ()) -> None:
+    def __init__(self, told: Sequence[Told] = (), tracing: "Tracing | None" = None) -> None:
         self._told = told
+        self._tracing = tracing
 
     @contextmanager
-    def record(self, id_: str | None = None, *, transport: str = "http", quiet: bool = False) -> Iterator[Record]:
+    def record(
+        self,
+        id_: str | None = None,
+        *,
+        traceparent: str | None = None,
+        transport: str = "http",
+        quiet: bool = False,
+    ) -> Iterator[Record]:
         """Give the record of what runs in the block: one HTTP request, or one operation on a socket.
 
         Args:
             id_: what the client calls the request, used where it is sane.
+            traceparent: the client's trace, as W3C writes it.
             quiet: a probe; logged at level debug, and counted by nobody.
         """
         record = Record(id=sane_id(id_), transport=transport)
         token = CURRENT.set(record)
         try:
-            yield record
+            with self._traced(record, traceparent) if self._tracing and not quiet else nullcontext():
+                yield record
         finally:
             CURRENT.reset(token)
             if quiet:
@@ -48,6 +61,13 @@ class Requests:
                 for told in self._told:
                     told(record)
                 log.info("request", **line(record))
+
+    @contextmanager
+    def _traced(self, record: Record, traceparent: str | None) -> Iterator[None]:
+        assert self._tracing is not None
+        record.step = self._tracing.step
+        with self._tracing.request(record, traceparent):
+            yield
 
 
 class RequestLog:
@@ -63,7 +83,9 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        with self._requests.record(headers.get(REQUEST_ID), quiet=scope["path"] != GRAPHQL) as record:
+        with self._requests.record(
+            headers.get(REQUEST_ID), traceparent=headers.get("traceparent"), quiet=scope["path"] != GRAPHQL
+        ) as record:
 
             async def sending(message: Message) -> None:
                 if message["type"] == "http.response.start":

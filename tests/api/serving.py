@@ -9,6 +9,7 @@ import httpx
 from starlette.applications import Starlette
 
 from api.app import create_app, development_secret, make_shop
+from api.observability.observing import Observing
 from api.settings import Settings
 from api.tokens import development_token
 from crm.callers import SYSTEM
@@ -65,10 +66,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Served]:
+async def serving(settings: Settings, *, seen: Observing | None = None) -> AsyncIterator[Served]:
     """Run the application as uvicorn would, and make a key for every role that has one."""
     clock, commands = Clock(), Commands()
-    app = create_app(settings, clock=clock, listeners=[commands])
+    app = create_app(settings, clock=clock, listeners=[commands], seen=seen)
     async with app.router.lifespan_context(app):
         shop = make_shop(settings, app.state.database, clock=clock)
         served = Served(app, shop, clock, commands, settings)
