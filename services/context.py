@@ -14,6 +14,7 @@ from crm.ids import time_ordered
 from crm.money import digits_of
 from services.input_types import Rules
 from services.known import Known
+from services.notebook import Notebook
 from store.client import Database
 from store.idempotency import Claim
 
@@ -41,10 +42,12 @@ class Shop:
     clock: Callable[[], datetime] = utc_now
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    notebook: Notebook = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock)
+        self.notebook = Notebook(self.database, self.clock)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""
@@ -55,7 +58,8 @@ class Shop:
 class Call:
     """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
 
-    `refusals` are the codes of all user errors the caller was answered with.
+    `refusals` are the codes of all user errors the caller was answered with, `action` is the field that is being
+    answered, for the audit log.
     """
 
     shop: Shop
@@ -64,6 +68,7 @@ class Call:
     claim: Claim | None = None
     claim_completed: bool = False
     refusals: list[str] = field(default_factory=list)
+    action: str = ""
 
     @property
     def database(self) -> Database:

@@ -10,12 +10,13 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -95,6 +96,11 @@ class Database:
     async def ping(self) -> None:
         """Raise where no writable primary answers."""
         await self._client.admin.command("ping")
+
+    @staticmethod
+    def within(seconds: float) -> AbstractContextManager[None]:
+        """Return the block whose commands fail when they have not been answered after `seconds`."""
+        return pymongo.timeout(seconds)
 
     async def drop(self) -> None:
         """Drop the whole database; for tests and benches."""

@@ -20,6 +20,8 @@ from store.client import Database
 from tests.support import Clock, Commands
 
 SECRET = "a secret of forty characters, no less ok"
+NEVER = 1e6
+"""Nothing is written in the background: a test counts commands, or flushes the notes itself."""
 URL = "http://shop.example/graphql"
 
 
@@ -69,7 +71,7 @@ class Served:
 async def serving(settings: Settings, *, seen: Observing | None = None) -> AsyncIterator[Served]:
     """Run the application as uvicorn would, and make a key for every role that has one."""
     clock, commands = Clock(), Commands()
-    app = create_app(settings, clock=clock, listeners=[commands], seen=seen)
+    app = create_app(settings, clock=clock, listeners=[commands], seen=seen, pause=NEVER)
     async with app.router.lifespan_context(app):
         shop = make_shop(settings, app.state.database, clock=clock)
         served = Served(app, shop, clock, commands, settings)
