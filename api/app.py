@@ -96,7 +96,7 @@ def create_app(
         pause: seconds between two writings of what is noted in the background.
     """
     seen = seen or observing(settings)
-    engine = Engine(executable(build_schema()))
+    engine = Engine(executable(build_schema()), executor=settings.executor)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

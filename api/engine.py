@@ -7,20 +7,17 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -28,14 +25,15 @@ from graphql import (
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from api.observability.record import note_operation, step
-from api.operation import IdempotentOnMutations, fields_of
-from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
+from api.operation import IdempotentOnMutations
+from api.prepared import Prepared, PreparedOperation
 from crm.refusals import Refusal, Refusals
+from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
-from resolvers.policy import first_forbidden
 
 log = structlog.get_logger()
 
+Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
 TOKENS_MAX = 10_000
@@ -54,19 +52,16 @@ class Answer:
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document judged once: good, or what is wrong with it."""
-
-    document: DocumentNode | None
-    errors: tuple[dict[str, Any], ...] = ()
-
-
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad."""
+    """Executes operations of one schema; keeps the last documents, good and bad.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Args:
+        executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled") -> None:
         self._schema = schema
+        self._executor = executor
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -89,19 +84,16 @@ class Engine:
             document = parse(text, max_tokens=TOKENS_MAX)
             errors = validate(self._schema, document, RULES)
         except GraphQLError as error:
-            return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+            return Prepared(self._schema, None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
         except RecursionError:
-            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
-
-    def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation that is meant, None where that is not clear."""
-        return get_operation_ast(prepared.document, name) if prepared.document else None
+            too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
+            return Prepared(self._schema, None, (too_deep,))
+        return Prepared(self._schema, document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
-        operation = self.operation(self.prepare(text), name)
-        selections = operation.selection_set.selections if operation else ()
+        operation = self.prepare(text).operation(name)
+        selections = operation.node.selection_set.selections if operation else ()
         asked = {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
         return len(asked) == len(selections) and bool(asked & DESCRIBING) and asked <= {*DESCRIBING, "__typename"}
 
@@ -123,44 +115,42 @@ class Engine:
             prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
-        operation = self.operation(prepared, name)
+        operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        note_operation(operation.operation.value, operation.name.value if operation.name else None, text)
-        if operation.operation is OperationType.SUBSCRIPTION:
+        kind = operation.node.operation
+        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
+        if kind is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
-        if reading and operation.operation is not OperationType.QUERY:
+        if reading and kind is not OperationType.QUERY:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
-        assert prepared.document is not None
-        forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
+        forbidden = operation.forbidden(context.caller.role)
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        too_much = self._too_much(prepared.document, operation, variables)
+        too_much = operation.too_much(variables)
         if too_much:
             return refused("GRAPHQL_VALIDATION_FAILED", too_much)
         with step("execute"):
-            return self._answer(await self._execute(prepared.document, context, variables, name))
-
-    def _too_much(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-    ) -> str | None:
-        """Return what of an operation is too much, in a sentence; None where nothing is."""
-        size = Size(self._schema, document, variables)
-        if size.mutations(operation) > MUTATIONS_MAX:
-            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
-        if size.objects(operation) > OBJECTS_MAX:
-            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
-        return None
+            return self._answer(await self._execute(operation, context, variables))
 
     async def _execute(
-        self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> ExecutionResult:
+        """Run an operation by its plan, or by graphql-core where it has none; which of them is known before it runs."""
+        if self._executor == "compiled" and operation.compiled:
+            try:
+                ready = operation.compiled.prepare(variables)
+            except NotCompiled:
+                pass
+            else:
+                return await ready.execute(context, root) if isinstance(ready, Ready) else ExecutionResult(None, ready)
         result: Any = execute(
             self._schema,
-            document,
+            operation.document,
+            root_value=root,
             context_value=context,
             variable_values=dict(variables) if variables else None,
-            operation_name=name,
+            operation_name=operation.node.name.value if operation.node.name else None,
         )
         if isawaitable(result):
             result = await result

@@ -49,6 +49,9 @@ class Settings(BaseModel):
     otlp_endpoint: str | None = Field(
         None, description="OpenTelemetry collector, such as `http://collector:4318`.", pattern=r"^https?://[^\s/]+"
     )
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="`graphql-core` runs operations the ordinary way, several times slower."
+    )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(

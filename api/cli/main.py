@@ -29,6 +29,7 @@ app.command("demo")(demo.demo)
 app.command("worker")(upkeep.worker)
 app.command("check")(check.check)
 app.command("audit")(audit.audit)
+app.command("synth")(imports.synth)
 app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 
