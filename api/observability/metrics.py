@@ -4,6 +4,8 @@ Imported only where they are wanted: the library decides when it is imported whe
 or in a folder that several share. Labels are bounded: roles, codes, commands and jobs, never what a client chose.
 """
 
+from collections import Counter as Count
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from api.observability.record import Record
@@ -56,7 +58,7 @@ class Metrics:
         kind, role = record.kind or NONE, record.caller.role.value if record.caller else NONE
         self._requests.labels(kind, role, record.outcome).inc()
         self._seconds.labels(kind, role).observe(record.seconds)
-        for code, count in record.codes.items():
+        for code, count in Count(record.codes).items():
             self._refusals.labels(code).inc(count)
 
     def command(self, name: str, seconds: float, good: bool) -> None:

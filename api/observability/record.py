@@ -4,7 +4,6 @@ The record stands in a context variable, which asyncio hands on to every task a 
 so a database command counts for the request that caused it, also when a data loader sent it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -35,7 +34,7 @@ class Record:
     kind: str | None = None
     operation: str | None = None
     document: str | None = None
-    codes: Counter[str] = field(default_factory=Counter)
+    codes: list[str] = field(default_factory=list)
     cost: Mapping[str, Any] | None = None
     commands: list[str] = field(default_factory=list)
     command_micros: list[int] = field(default_factory=list)
@@ -53,7 +52,7 @@ class Record:
     @property
     def outcome(self) -> str:
         """The first code it was answered with, OK where there was none."""
-        return next(iter(self.codes), "OK")
+        return self.codes[0] if self.codes else "OK"
 
 
 _NO_STEP: AbstractContextManager[None] = nullcontext()
@@ -90,15 +89,17 @@ def note_refusals(codes: Iterable[str]) -> None:
     """Note the codes of the user errors of an answer."""
     record = CURRENT.get()
     if record:
-        record.codes.update(codes)
+        record.codes += codes
 
 
 def note_answer(body: Mapping[str, Any]) -> None:
     """Note the codes of an answer's errors, and what it cost."""
     record = CURRENT.get()
     if record:
-        record.codes.update(error.get("extensions", {}).get("code", "UNKNOWN") for error in body.get("errors", ()))
-        record.cost = body.get("extensions", {}).get("cost")
+        if "errors" in body:
+            record.codes += [error.get("extensions", {}).get("code", "UNKNOWN") for error in body["errors"]]
+        if "extensions" in body:
+            record.cost = body["extensions"].get("cost")
 
 
 def note_retry() -> None:

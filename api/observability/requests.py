@@ -1,10 +1,11 @@
 """One log line for every request, and its id in the answer."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from os import urandom
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -51,7 +52,11 @@ class Requests:
         record = Record(id=sane_id(id_), transport=transport)
         token = CURRENT.set(record)
         try:
-            with self._traced(record, traceparent) if self._tracing and not quiet else nullcontext():
+            if self._tracing and not quiet:
+                record.step = self._tracing.step
+                with self._tracing.request(record, traceparent):
+                    yield record
+            else:
                 yield record
         finally:
             CURRENT.reset(token)
@@ -61,13 +66,6 @@ class Requests:
                 for told in self._told:
                     told(record)
                 log.info("request", **line(record))
-
-    @contextmanager
-    def _traced(self, record: Record, traceparent: str | None) -> Iterator[None]:
-        assert self._tracing is not None
-        record.step = self._tracing.step
-        with self._tracing.request(record, traceparent):
-            yield
 
 
 class RequestLog:
@@ -108,7 +106,7 @@ def sane_id(sent: str | None) -> str:
     8 to 64 letters, digits, hyphens and underscores, at least one of them a letter: not an e-mail address, not a
     telephone or card number, not a token, not one of our keys.
     """
-    return sent if sent and _SANE.fullmatch(sent) else uuid4().hex
+    return sent if sent and _SANE.fullmatch(sent) else urandom(16).hex()
 
 
 def line(record: Record) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def line(record: Record) -> dict[str, Any]:
         "kind": record.kind,
         "operation": record.operation,
         "document": record.document,
-        "codes": dict(record.codes) or None,
+        "codes": dict(Counter(record.codes)) if record.codes else None,
         "cost": record.cost,
         "commands": len(record.commands),
         "commands_ms": round(sum(record.command_micros) / 1e3, 2),

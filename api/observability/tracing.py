@@ -76,7 +76,7 @@ def _describe(span: Span, record: Record) -> None:
         "crm.request_id": record.id,
         "crm.role": record.caller.role.value if record.caller else None,
         "crm.principal": record.caller.principal if record.caller else None,
-        "crm.codes": sorted(record.codes) or None,
+        "crm.codes": sorted(set(record.codes)) or None,
         "graphql.operation.type": record.kind,
         "graphql.operation.name": record.operation,
         "graphql.document.hash": record.document,
