@@ -53,7 +53,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
-        self.known = Known(self.database, self.clock)
+        self.known = Known(self.database, self.clock, self.currency_digits)
         self.notebook = Notebook(self.database, self.clock)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
 

@@ -10,7 +10,7 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
@@ -144,11 +144,18 @@ class Database:
             await closing
 
     @asynccontextmanager
-    async def queued(self, owner: str | None) -> AsyncIterator[None]:
-        """Let one write at a time through for `owner` in this process, so that tills do not collide in MongoDB."""
-        if owner is None:
+    async def queued(self, *owners: str) -> AsyncIterator[None]:
+        """Let one write at a time through for each owner in this process, so that tills do not collide in MongoDB.
+
+        Owners are waited for one after the other, in the order given: it must be the same for all.
+        """
+        async with AsyncExitStack() as turns:
+            for owner in owners:
+                await turns.enter_async_context(self._turn(owner))
             yield
-            return
+
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting += 1
         try:
@@ -163,7 +170,7 @@ class Database:
         self,
         work: Callable[[Tx], Awaitable[T]],
         *,
-        queue: str | None = None,
+        queue: str | Sequence[str] | None = None,
         seconds: float = TRANSACTION_SECONDS,
     ) -> T:
         """Run `work` in one majority-committed snapshot transaction and return what it returns.
@@ -175,10 +182,12 @@ class Database:
             Refusal: THROTTLED where others kept getting ahead until the time was over.
 
         Args:
-            queue: the owner whose writes are kept apart in this process.
+            queue: the owner whose writes are kept apart in this process; of several, waited for one after the other in
+                the order given, which must be the same for all: accounts before offers, each by id.
             seconds: after the queue, no further try starts later than this.
         """
-        async with self.queued(queue):
+        owners = (queue,) if isinstance(queue, str) else queue or ()
+        async with self.queued(*owners):
             deadline, pause = monotonic() + seconds, FIRST_PAUSE
             while True:
                 try:
