@@ -6,14 +6,16 @@ import strawberry
 
 from crm.ids import CUSTOMER, account_of
 from crm.numbers import round_half_up
+from crm.taste.ranking import RecommendationKind
 from crm.values import Channel, ConsentPurpose, ConsentState, LifecycleStage
-from resolvers import customers, feedback, points, purchases
+from resolvers import customers, feedback, points, purchases, recommendations
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
+from schema.recommendations import Recommendation
 from schema.scalars import JSON, Date, DateTime
 
 
@@ -102,5 +104,18 @@ class Customer(Node):
         """Return a part of the person's feedback."""
         part = feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
         return await info.context.load(load_pages, part)
+
+    @field(
+        "Products for this person, best first, with why. Without a kind: what is bought again beside what is popular."
+    )
+    async def recommendations(
+        self: Any,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description="How many, at most 50.")] = 10,
+        kind: Annotated[RecommendationKind | None, strawberry.argument(description="Only of this kind.")] = None,
+    ) -> list[Recommendation]:
+        """Return a list of recommendations."""
+        asked = recommendations.wanted(info.context, self, first, kind)
+        return await info.context.load(recommendations.lists, asked)
 
     is_type_of = known_by(CUSTOMER)

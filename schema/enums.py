@@ -3,6 +3,7 @@
 import strawberry
 
 from crm import refusals, values
+from crm.taste import ranking
 from loyalty import values as loyalty
 
 DESCRIPTIONS = {
@@ -18,6 +19,10 @@ DESCRIPTIONS = {
     values.FeedbackKind: "What a piece of feedback is.",
     values.CustomerSort: "The order of a list of customers.",
     values.Period: "The span over which a cap or a limit counts.",
+    ranking.RecommendationKind: (
+        "BUY_AGAIN bought before and likely again; DISCOVER popular and new to the person; BOUGHT_TOGETHER goes with "
+        "what the person buys."
+    ),
     refusals.UserErrorCode: "What was wrong with a request, for programs.",
     loyalty.EarningEvent: "What makes an earning rule apply.",
     loyalty.PendingKind: "When earned points become spendable.",

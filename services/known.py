@@ -14,6 +14,7 @@ from typing import Any
 from loyalty.program import program_at
 from loyalty.tiers import Ladder, ladders_of
 from loyalty.values import ExpiryKind, Program
+from services.known_statistics import KnownStatistics
 from store import programs
 from store.client import Database
 
@@ -74,6 +75,7 @@ class Known:
         self._programs: Programs | None = None
         self._program_changes = 0
         self._programs_at = clock()
+        self.statistics = KnownStatistics(database, clock)
 
     def categories(self, ids: Iterable[str]) -> dict[str, str | None]:
         """Return the categories of those products that were read at most 5 seconds ago, by id."""

@@ -13,7 +13,7 @@ from typing import Any
 from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TASTES, TRANSACTIONS
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
@@ -28,9 +28,12 @@ _PURCHASE: Document = {
     "lineCount": {"$cond": [{"$isArray": "$lines"}, {"$size": "$lines"}, 0]},
     "linesTotal": {"$sum": "$lines.total"},
     "linesDiscount": {"$sum": "$lines.discount"},
+    "skus": {"$setUnion": ["$lines.sku", []]},
+    "categories": {"$setUnion": ["$lines.category", []]},
     "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}]}, "$lines", "$$REMOVE"]},
 }
-"""A purchase without its lines, but with their number and sums; the lines too where something came back."""
+"""A purchase without its lines, but with their number, their sums and what they name; the lines too where something
+came back."""
 
 _ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
@@ -43,7 +46,7 @@ class Window:
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
     `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
-    those that reserve points or have spent some, lists by owner. `until` is the last
+    those that reserve points or have spent some, `tastes` the counters by year, lists by owner. `until` is the last
     owner of the span, None where it goes on to the end of the line.
     """
 
@@ -53,11 +56,12 @@ class Window:
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
+    tastes: dict[str, list[Document]]
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries})
+        return sorted({*self.customers, *self.purchases, *self.entries, *self.tastes})
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -87,6 +91,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         lots[lot["_id"]] = lot
     told = {"owner": span, "$or": [{"status": HoldStatus.ACTIVE.value}, {"captured": {"$gt": 0}}]}
     holds = _by_owner(await _find(database, HOLDS, told, {}, tx=tx))
+    tastes = _by_owner(await _find(database, TASTES, {"owner": span}, {}, tx=tx))
     return Window(
         customers=customers,
         accounts=accounts,
@@ -94,6 +99,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         entries=entries,
         lots=lots,
         holds=holds,
+        tastes=tastes,
         until=until,
     )
 

@@ -13,6 +13,8 @@ EVENTS = "customer_events"
 REDEMPTIONS = "reward_redemptions"
 STOCKS = "reward_stocks"
 REFERRALS = "referrals"
+TASTES = "tastes"
+TASTE_STATISTICS = "taste_statistics"
 STORES = "stores"
 PRODUCTS = "products"
 PROGRAMS = "loyalty_programs"
@@ -34,6 +36,7 @@ SHARD_KEYS = {
     CAPS: {"owner": 1},
     EVENTS: {"owner": 1},
     REDEMPTIONS: {"owner": 1},
+    TASTES: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
 }

@@ -29,7 +29,7 @@ ALLOWED = {
       Mutation.recordReturn Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase
       Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
       Mutation.trackEvents Customer.id Customer.firstName Customer.lastName Customer.cardNumber Customer.loyalty
-      Customer.purchases""",
+      Customer.purchases Customer.recommendations""",
     Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer
       Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn

@@ -24,6 +24,7 @@ TODAY = NOW.date()
 HALFWAY = datetime(2019, 7, 1, 12, 0, tzinfo=UTC)
 COLLECTIONS = (
     "customers", "keys", "loyalty_accounts", "outbox", "points_lots", "points_transactions", "purchases", "stores",
+    "tastes",
 )  # fmt: skip
 
 
@@ -98,6 +99,8 @@ async def named(world: World) -> dict[str, Any]:
         names[account["_id"]] = f"account of {names[account['customerId']]}"
     for purchase in stored["purchases"]:
         names[purchase["_id"]] = f"purchase {purchase['externalId']['value']}"
+    for taste in stored["tastes"]:
+        names[taste["_id"]] = f"{taste['year']} of {names[taste['owner']]}"
     for lot in stored["points_lots"]:
         names[lot["_id"]] = f"lot of {names[lot['source']['nodeId']]}"
     for entry in stored["points_transactions"]:
