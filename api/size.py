@@ -88,10 +88,11 @@ class Size:
         inside = self._inside(selection.selection_set, get_named_type(field.type))
         if "first" not in field.args:
             return inside
-        many = self._asked(selection)
+        usual = field.args["first"].default_value
+        many = self._asked(selection, usual if isinstance(usual, int) else FIRST_DEFAULT)
         return many + many * inside
 
-    def _asked(self, selection: FieldNode) -> int:
+    def _asked(self, selection: FieldNode, usual: int) -> int:
         """Return how many the field asks for; a literal and a variable alike, too many are refused where they run."""
         for argument in selection.arguments or ():
             if argument.name.value in ("first", "last"):
@@ -102,5 +103,5 @@ class Size:
                     value = self._variables.get(argument.value.name.value, FIRST_MAX)
                 if isinstance(value, int):
                     return max(0, min(value, FIRST_MAX))
-                return FIRST_DEFAULT if value is None else FIRST_MAX
-        return FIRST_DEFAULT
+                return usual if value is None else FIRST_MAX
+        return usual

@@ -3,6 +3,7 @@
 import strawberry
 
 from crm import refusals, values
+from crm.offers import values as offers
 from crm.taste import ranking
 from loyalty import values as loyalty
 
@@ -24,6 +25,8 @@ DESCRIPTIONS = {
         "what the person buys."
     ),
     refusals.UserErrorCode: "What was wrong with a request, for programs.",
+    offers.OfferKind: "What an offer gives.",
+    offers.Stacking: "Whether an offer may apply beside others.",
     loyalty.EarningEvent: "What makes an earning rule apply.",
     loyalty.PendingKind: "When earned points become spendable.",
     loyalty.ExpiryKind: "When earned points end.",

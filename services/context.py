@@ -44,7 +44,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
-        self.known = Known(self.database, self.clock)
+        self.known = Known(self.database, self.clock, self.currency_digits)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""

@@ -78,19 +78,20 @@ def parts_value(purchase: Document) -> list[SpentPart]:
     ]
 
 
-def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) -> None:
-    """Hold that rewards took off no more than the till did.
+def check_discounts(input: RecordPurchaseInput, purchase: Document) -> None:
+    """Hold that offers and rewards took off no more than the till did; what it took off beyond them is its own.
 
     Raises:
-        Refusal: TOTAL_MISMATCH.
+        Refusal: TOTAL_MISMATCH, at whatever was named: rewards, else offers, else codes.
     """
-    named = sum(one["value"] or 0 for one in purchase.get("redemptions", ()))
+    named = sum(one["value"] or 0 for one in purchase.get("rewards", ()))
+    named += sum(one["discount"] for one in purchase.get("redemptions", ()))
     if named > purchase["discountTotal"]:
-        field = "rewardIds" if input.reward_ids else "codes"
-        raise Refusal(UserErrorCode.TOTAL_MISMATCH, "The rewards take off more than the sale says.", (field,))
+        field = "rewardIds" if input.reward_ids else "offerIds" if input.offer_ids else "codes"
+        raise Refusal(UserErrorCode.TOTAL_MISMATCH, "Offers and rewards take off more than the sale says.", (field,))
 
 
 async def unpay(call: Call, purchase: Document, part: Part, *, tx: Tx) -> None:
     """Give rewards back once nothing of their sale is kept."""
-    if not part.anything_kept and purchase.get("redemptions"):
+    if not part.anything_kept and purchase.get("rewards"):
         await rewards.give_back(call, purchase, tx=tx)

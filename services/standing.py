@@ -151,24 +151,42 @@ async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime |
         changed_at: the sale that was recorded or changed; None: any may have.
     """
     programs = standing.programs
-    resume = changed_at is not None and resumable(programs.ladders) and not outdated(standing.account, programs)
-    since = min(changed_at, call.now) - WINDOW if resume and changed_at else None
+    resume = changed_at if resumes(standing.account, programs) else None
+    since = min(resume, call.now) - WINDOW if resume else None
     sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
-    standing.steps = tier_path(
-        sales,
-        ladders=programs.ladders,
-        joined=standing.account["createdAt"],
-        zone=call.shop.time_zone,
-        currency_digits=call.shop.currency_digits,
-        resume=standing.steps if resume else (),
-        from_=changed_at if resume else None,
-    )
+    standing.steps = path_of(call, standing.account, programs, sales, standing.steps, from_=resume)
     standing.extra |= tier_fields(standing.steps, programs, call.now)
     standing.extra["qualifying"] = qualifying_document(call, sales, programs.ladders, call.now)
     before = standing.account.get("tierId") or standing.steps[0].tier
     after = step_at(standing.steps, call.now)
     standing.account["tierId"] = after.tier
     return tier_facts(standing.customer_id, before, after)
+
+
+def resumes(account: Document, programs: Programs) -> bool:
+    """Whether an account's path of tiers can be worked out from some instant on, instead of from all sales."""
+    return resumable(programs.ladders) and not outdated(account, programs)
+
+
+def path_of(
+    call: Call,
+    account: Document,
+    programs: Programs,
+    sales: Sequence[QualifyingSale],
+    steps: Sequence[TierStep],
+    *,
+    from_: datetime | None,
+) -> tuple[TierStep, ...]:
+    """Return a customer's path of tiers from all sales, or only anew `from_` an instant after these steps."""
+    return tier_path(
+        sales,
+        ladders=programs.ladders,
+        joined=account["createdAt"],
+        zone=call.shop.time_zone,
+        currency_digits=call.shop.currency_digits,
+        resume=steps if from_ else (),
+        from_=from_,
+    )
 
 
 def outdated(account: Document, programs: Programs) -> bool:

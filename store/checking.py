@@ -12,8 +12,19 @@ from typing import Any
 
 from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
+from store import offer_codes
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TASTES, TRANSACTIONS
+from store.collections import (
+    ACCOUNTS,
+    CUSTOMERS,
+    HOLDS,
+    KEYS,
+    LOTS,
+    OFFER_REDEMPTIONS,
+    PURCHASES,
+    TASTES,
+    TRANSACTIONS,
+)
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
@@ -21,7 +32,9 @@ _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
-    **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys(
+        ("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion", "redemptions"), 1
+    ),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
@@ -45,9 +58,10 @@ class Window:
     """Everything of the owners in one span, as of one instant.
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
-    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
-    those that reserve points or have spent some, `tastes` the counters by year, lists by owner. `until` is the last
-    owner of the span, None where it goes on to the end of the line.
+    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are those that
+    reserve points or have spent some, `redemptions` those of offers, `tastes` the counters by year, lists by owner;
+    `codes` the single-use ones that purchases used, by id. `until` is the last owner of the span, None where it goes on
+    to the end of the line.
     """
 
     customers: dict[str, Document]
@@ -57,11 +71,13 @@ class Window:
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
     tastes: dict[str, list[Document]]
+    redemptions: dict[str, list[Document]]
+    codes: dict[str, Document]
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries, *self.tastes})
+        return sorted({*self.customers, *self.purchases, *self.entries, *self.redemptions, *self.tastes})
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -100,8 +116,17 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         lots=lots,
         holds=holds,
         tastes=tastes,
+        redemptions=_by_owner(await _find(database, OFFER_REDEMPTIONS, {"owner": span}, {}, tx=tx)),
+        codes=await offer_codes.owned_by(database, list(_used_codes(purchases)), tx=tx),
         until=until,
     )
+
+
+def _used_codes(purchases: dict[str, list[Document]]) -> Iterator[tuple[str, str]]:
+    """Yield the single-use codes of offers that purchases used, each with its owner."""
+    for sales in purchases.values():
+        for redemption in (one for sale in sales for one in sale.get("redemptions", ())):
+            yield from ((code["owner"], code["id"]) for code in redemption["codes"])
 
 
 async def _until(database: Database, after: str, *, people: int, documents: int, tx: Tx) -> str | None:

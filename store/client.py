@@ -10,7 +10,7 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
@@ -122,7 +122,7 @@ class Database:
         self,
         work: Callable[[Tx], Awaitable[T]],
         *,
-        queue: str | None = None,
+        queue: str | Sequence[str] | None = None,
         seconds: float = TRANSACTION_SECONDS,
     ) -> T:
         """Run `work` in one majority-committed snapshot transaction and return what it returns.
@@ -134,10 +134,13 @@ class Database:
             Refusal: THROTTLED where others kept getting ahead until the time was over.
 
         Args:
-            queue: the owner whose writes are kept apart in this process.
+            queue: the owner whose writes are kept apart in this process; of several, waited for one after the other in
+                the order given, which must be the same for all: accounts before offers, each by id.
             seconds: after the queue, no further try starts later than this.
         """
-        async with self.queued(queue):
+        async with AsyncExitStack() as queues:
+            for one in (queue,) if queue is None or isinstance(queue, str) else queue:
+                await queues.enter_async_context(self.queued(one))
             deadline, pause = monotonic() + seconds, FIRST_PAUSE
             while True:
                 try:

@@ -15,6 +15,11 @@ STOCKS = "reward_stocks"
 REFERRALS = "referrals"
 TASTES = "tastes"
 TASTE_STATISTICS = "taste_statistics"
+OFFERS = "offers"
+OFFER_AUDIENCE = "offer_audience"
+OFFER_CODES = "offer_codes"
+OFFER_REDEMPTIONS = "offer_redemptions"
+OFFER_COUNTERS = "offer_counters"
 STORES = "stores"
 PRODUCTS = "products"
 PROGRAMS = "loyalty_programs"
@@ -38,6 +43,10 @@ SHARD_KEYS = {
     REDEMPTIONS: {"owner": 1},
     TASTES: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
+    OFFER_AUDIENCE: {"owner": 1},
+    OFFER_CODES: {"owner": 1},
+    OFFER_REDEMPTIONS: {"owner": 1},
+    OFFER_COUNTERS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

@@ -70,6 +70,18 @@ async def categories(database: Database) -> dict[str, str]:
     return found
 
 
+async def known_categories(database: Database, names: Sequence[str], *, tx: Tx | None = None) -> set[str]:
+    """Return those of the categories that any product has; from the index, one look each."""
+    found: set[str] = set()
+    for name in names:
+        product = await database[PRODUCTS].find_one(
+            {"category": name}, projection={"_id": 0, "category": 1}, session=tx.session if tx else None
+        )
+        if product:
+            found.add(name)
+    return found
+
+
 async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:
     """Store new stores or products in the sale's transaction; a DuplicateKeyError ends it when another was first."""
     if documents:
