@@ -15,7 +15,7 @@ from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
-from schema.recommendations import Recommendation
+from schema.recommendations import PersonalOffer, Recommendation
 from schema.scalars import JSON, Date, DateTime
 
 
@@ -117,5 +117,16 @@ class Customer(Node):
         """Return a list of recommendations."""
         asked = recommendations.wanted(info.context, self, first, kind)
         return await info.context.load(recommendations.lists, asked)
+
+    @field("Offers that fit this person, best first, with why: public ones and those for this person.")
+    async def offers(
+        self: Any,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description="How many, at most 50.")] = 10,
+        channel: Annotated[Channel | None, strawberry.argument(description="Only those that hold there.")] = None,
+    ) -> list[PersonalOffer]:
+        """Return a list of offers."""
+        asked = recommendations.wanted_of(info.context, self, first, channel)
+        return await info.context.load(recommendations.offers, asked)
 
     is_type_of = known_by(CUSTOMER)

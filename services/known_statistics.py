@@ -80,6 +80,11 @@ class KnownStatistics:
                 self._shelves.popitem(last=False)
         return answer
 
+    async def offers(self, ids: Sequence[str]) -> dict[str, tuple[int, dict[str, float]]]:
+        """Return (reach, share of each category) of those offers that were there at the last rebuild."""
+        pointer = await self.pointer()
+        return await statistics.offers(self._database, pointer.generation, ids) if pointer and ids else {}
+
     async def together(self, ids: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
         """Return what products are bought together with: not remembered, a person's best are few."""
         pointer = await self.pointer()

@@ -5,7 +5,7 @@ The counting loads numpy and scipy and needs some hundred megabytes; the process
 
 import asyncio
 import multiprocessing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 
@@ -14,11 +14,13 @@ import structlog
 from crm.taste.counters import counted
 from crm.taste.statistics import Baskets, Columns, Statistics, latest, statistics
 from services.context import Call
+from services.offer_subjects import about_of, shares_of
 from store import purchases, shop
 from store import statistics as stored
 from store.statistics import Pointer
 
-Count = Callable[[Baskets, datetime, Mapping[str, str]], Awaitable[Statistics]]
+About = Mapping[str, Collection[str]]
+Count = Callable[[Baskets, datetime, Mapping[str, str], About], Awaitable[Statistics]]
 AGE_MAX = timedelta(hours=24)
 AGE_MIN = timedelta(hours=1)
 NEW_SHARE = 0.05
@@ -31,16 +33,16 @@ GENERATION = "gen"
 log = structlog.get_logger()
 
 
-async def in_own_process(baskets: Baskets, until: datetime, catalogue: Mapping[str, str]) -> Statistics:
+async def in_own_process(baskets: Baskets, until: datetime, catalogue: Mapping[str, str], offers: About) -> Statistics:
     """Count in a process that ends with it."""
     loop, context = asyncio.get_running_loop(), multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-        return await loop.run_in_executor(pool, statistics, baskets, until, catalogue)
+        return await loop.run_in_executor(pool, statistics, baskets, until, catalogue, offers)
 
 
-async def here(baskets: Baskets, until: datetime, catalogue: Mapping[str, str]) -> Statistics:
+async def here(baskets: Baskets, until: datetime, catalogue: Mapping[str, str], offers: About) -> Statistics:
     """Count in a thread of this process: for one that ends soon or has numpy anyhow."""
-    return await asyncio.to_thread(statistics, baskets, until, catalogue)
+    return await asyncio.to_thread(statistics, baskets, until, catalogue, offers)
 
 
 async def rebuild_when_due(call: Call) -> int:
@@ -68,9 +70,12 @@ async def rebuild(call: Call, *, count: Count = here) -> bool:
         columns = await _columns(call)
         baskets = columns.done()
         until = min(latest(baskets) or call.now, call.now)
-        found = await count(baskets, until, await shop.categories(call.database))
+        catalogue = await shop.categories(call.database)
+        about = {offer.id: about_of(offer) for offer in (await call.shop.known.offers()).by_id.values()}
+        found = await count(baskets, until, catalogue, about)
+        shares = {id_: shares_of(things, catalogue) for id_, things in about.items()}
         await stored.publish(
-            call.database, call.new_id(GENERATION), found, purchases=len(baskets.at), built_at=call.now
+            call.database, call.new_id(GENERATION), found, shares, purchases=len(baskets.at), built_at=call.now
         )
         call.shop.known.statistics.forget()
         log.info("statistics rebuilt", purchases=len(baskets.at), products=len(found.products))

@@ -4,7 +4,7 @@ Readers find the pointer first, so none ever sees a half; the generation before 
 the pointer just before it moved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,6 +74,14 @@ async def shelves(database: Database, generation: str, places: Sequence[str]) ->
     }
 
 
+async def offers(database: Database, generation: str, ids: Sequence[str]) -> dict[str, tuple[int, dict[str, float]]]:
+    """Return (households that bought any of its products in 56 days, share of each category) of offers."""
+    found = await _of(database, generation, "o", ids, {"reach": 1, "shares": 1})
+    return {
+        id_: (one["reach"], {part["category"]: part["share"] for part in one["shares"]}) for id_, one in found.items()
+    }
+
+
 async def _of(
     database: Database, generation: str, kind: str, names: Sequence[str], fields: Document
 ) -> dict[str, Document]:
@@ -101,11 +109,21 @@ async def end_rebuild(database: Database) -> None:
 
 
 async def publish(
-    database: Database, generation: str, statistics: Statistics, *, purchases: int, built_at: datetime
+    database: Database,
+    generation: str,
+    statistics: Statistics,
+    shares: Mapping[str, Mapping[str, float]],
+    *,
+    purchases: int,
+    built_at: datetime,
 ) -> None:
-    """Write a generation, point to it, and delete those before the one that was current."""
+    """Write a generation, point to it, and delete those before the one that was current.
+
+    Args:
+        shares: of each category among the products of each offer whose reach is known.
+    """
     before = await current(database)
-    for batch in _batches(_documents(generation, statistics)):
+    for batch in _batches(_documents(generation, statistics, shares)):
         await database[TASTE_STATISTICS].insert_many(batch, ordered=False)
     everywhere = statistics.shelves.get("all", ())
     pointer = {
@@ -134,7 +152,12 @@ def _batches(documents: Iterable[Document]) -> Iterable[list[Document]]:
         yield batch
 
 
-def _documents(generation: str, statistics: Statistics) -> Iterable[Document]:
+def _documents(
+    generation: str, statistics: Statistics, shares: Mapping[str, Mapping[str, float]]
+) -> Iterable[Document]:
+    for offer, reach in statistics.reach.items():
+        parts = [{"category": category, "share": share} for category, share in shares[offer].items()]
+        yield {"_id": f"{generation}:o:{offer}", "generation": generation, "reach": reach, "shares": parts}
     for kind, things in (("p", statistics.products), ("c", statistics.categories)):
         for thing in things:
             yield {"_id": f"{generation}:{kind}:{thing.name}", "generation": generation, **_thing(thing)}

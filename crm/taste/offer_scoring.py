@@ -21,10 +21,14 @@ REACH_DAYS = 56
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What an offer is about: its products, the share of each category among them, and P; nothing for a whole cart."""
+    """What an offer is about: its products, the share of each category among them, and P; nothing for a whole cart.
+
+    An offer on whole `categories` has these instead of products: what the person buys of them counts for S.
+    """
 
     id: str
     products: Collection[str] = ()
+    categories: Collection[str] = ()
     shares: Mapping[str, float]
     reach: int = 0
 
@@ -83,6 +87,7 @@ class Subjects:
 
     @staticmethod
     def _fit(subject: Subject, s: float, best: tuple[float, str] | None, of_categories: Mapping[str, float]) -> Fit:
+        s += sum(of_categories.get(name, 0.0) for name in subject.categories)
         parts = {name: share * of_categories[name] for name, share in subject.shares.items() if name in of_categories}
         return Fit(
             score=score(s, sum(parts.values()), subject.reach),

@@ -5,12 +5,14 @@ few times the lines given: pairs are counted for a block of products at a time.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from crm.taste.counters import Counted
+from crm.taste.offer_scoring import REACH_DAYS
 
 POPULAR_DAYS = 28
 NEW_DAYS = 28
@@ -112,6 +114,7 @@ class Statistics:
     category_rho: float
     shelves: dict[str, tuple[tuple[str, int], ...]]
     category_shelf: tuple[tuple[str, int], ...]
+    reach: dict[str, int] = field(default_factory=dict)
 
 
 def milliseconds(at: datetime) -> int:
@@ -119,11 +122,19 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def statistics(baskets: Baskets, until: datetime, catalogue: Mapping[str, str], *, pairs: bool = True) -> Statistics:
+def statistics(
+    baskets: Baskets,
+    until: datetime,
+    catalogue: Mapping[str, str],
+    offers: Mapping[str, Collection[str]] = MappingProxyType({}),
+    *,
+    pairs: bool = True,
+) -> Statistics:
     """Return what the baskets say as of `until`; later ones must not be among them.
 
     Args:
         catalogue: the category of each product that has one.
+        offers: the products, or the categories, that each offer is about; `reach` tells who bought any of them.
         pairs: whether what is bought together is counted; most of the work.
     """
     products = _Things(baskets, "products", baskets.products, baskets.product_ends, until)
@@ -152,6 +163,7 @@ def statistics(baskets: Baskets, until: datetime, catalogue: Mapping[str, str], 
         category_rho=category_rho,
         shelves=products.shelves(),
         category_shelf=tuple(_shelf(categories.names, of_categories, SHELF)),
+        reach={id_: max(products.reach(about), categories.reach(about)) for id_, about in offers.items()},
     )
 
 
@@ -176,6 +188,8 @@ class _Things:
         self._rows = np.repeat(np.arange(len(sizes)), sizes)
         self._owners = _numbers(baskets.owners, np.int64)
         self._at = _numbers(baskets.at, np.int64)
+        self._recent: tuple[Any, Any] | None = None
+        self._number: dict[str, int] = {}
 
     def _since(self, days: int) -> Any:
         """Return which baskets are of the last days."""
@@ -194,6 +208,21 @@ class _Things:
         """Return how many bought each thing in the last 28 days."""
         found: list[int] = self._households_among(self._since(POPULAR_DAYS)).tolist()
         return found
+
+    def reach(self, things: Collection[str]) -> int:
+        """Return how many households bought any of these in the last 56 days."""
+        import numpy as np
+
+        if self._recent is None:  # sorted once, looked up for every offer
+            recent = self._since(REACH_DAYS)[self._rows]
+            order = np.argsort(self._things[recent], kind="stable")
+            self._recent = (self._things[recent][order], self._owners[self._rows[recent]][order])
+            self._number = {name: number for number, name in enumerate(self.names)}
+        bought, owners = self._recent
+        wanted = np.asarray(sorted(self._number[thing] for thing in things if thing in self._number), dtype=np.int64)
+        starts, ends = np.searchsorted(bought, wanted, side="left"), np.searchsorted(bought, wanted, side="right")
+        found = [owners[start:end] for start, end in zip(starts, ends, strict=True) if end > start]
+        return len(np.unique(np.concatenate(found))) if found else 0
 
     def rhos(self) -> tuple[float, list[float]]:
         """Return the repeat ratio over all things, and each thing's, drawn towards it by five buyers."""

@@ -8,6 +8,8 @@ from crm.taste.counters import CATEGORY_HALF_LIFE, Counter, decayed
 RHYTHM_BASKETS_MIN = 3
 RHYTHM_DAYS_MAX = 90
 TWICE = 2
+FOR_YOU = "For you"
+FOR_EVERYBODY = "For everybody"
 
 
 def days_between(counter: Counter, half_life: float, *, first: datetime, now: datetime) -> float:
@@ -52,3 +54,15 @@ def popular(place: str) -> str:
     if place.startswith("store:"):
         return "Popular in your store in the last four weeks"
     return "New customers like it" if place == "new" else "Popular in the last four weeks"
+
+
+def bought_of(category: str) -> str:
+    """Return that the person buys of a category."""
+    return f"You buy {shown(category)}"
+
+
+def bought_title(title: str, counter: Counter) -> str:
+    """Return how often the person has bought a product."""
+    if counter.n == 1:
+        return f"You have bought {title} before"
+    return f"You have bought {title} twice" if counter.n == TWICE else f"You have bought {title} {counter.n} times"

@@ -32,7 +32,7 @@ ALLOWED = {
       Mutation.claimPurchase Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold
       Mutation.releaseHold Mutation.redeemReward Mutation.trackEvents Customer.id Customer.firstName
       Customer.lastName Customer.cardNumber Customer.loyalty Customer.purchases
-      Customer.recommendations""",
+      Customer.recommendations Customer.offers""",
     Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
       Query.customer Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn

@@ -65,10 +65,12 @@ async def test_of_two_processes_one_rebuilds(world: World) -> None:
     await sold(world, "1")
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(baskets: Baskets, until: datetime, catalogue: Mapping[str, str]) -> Statistics:
+    async def slow(
+        baskets: Baskets, until: datetime, catalogue: Mapping[str, str], offers: shop_statistics.About
+    ) -> Statistics:
         begun.set()
         await go_on.wait()
-        return await shop_statistics.here(baskets, until, catalogue)
+        return await shop_statistics.here(baskets, until, catalogue, offers)
 
     first = asyncio.ensure_future(shop_statistics.rebuild(world.call(), count=slow))
     await begun.wait()

@@ -91,6 +91,7 @@ async def sell_everything(world: World, journey: Journey) -> None:
 async def named(world: World) -> dict[str, Any]:
     """Return all documents with every id replaced by what it is the id of, and the TIER events apart."""
     stored = {name: await world.all(name) for name in COLLECTIONS}
+    _without_campaigns(stored)
     names: dict[str, str] = {}
     for customer in stored["customers"]:
         names[customer["_id"]] = f"customer {customer['externalIds'][0]['value']}"
@@ -116,6 +117,15 @@ async def named(world: World) -> dict[str, Any]:
         for name, documents in stored.items()
     }
     return {**replaced, "TIER": sorted(((names[event["nodeId"]], event["data"]) for event in tiers), key=repr)}
+
+
+def _without_campaigns(stored: dict[str, list[dict[str, Any]]]) -> None:
+    """Leave out what only whole households are given: the tags of campaigns and the coupons that were redeemed."""
+    for customer in stored["customers"]:
+        customer["tags"] = []
+    for purchase in stored["purchases"]:
+        purchase.pop("redemptions", None)
+    stored["outbox"] = [event for event in stored["outbox"] if event["topic"] != "OFFER"]
 
 
 def with_names(value: Any, names: Mapping[str, str]) -> Any:
