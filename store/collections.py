@@ -13,6 +13,8 @@ EVENTS = "customer_events"
 REDEMPTIONS = "reward_redemptions"
 STOCKS = "reward_stocks"
 REFERRALS = "referrals"
+TASTES = "tastes"
+TASTE_STATISTICS = "taste_statistics"
 OFFERS = "offers"
 OFFER_AUDIENCE = "offer_audience"
 OFFER_CODES = "offer_codes"
@@ -26,6 +28,7 @@ OUTBOX = "outbox"
 INSTALLATION = "installation"
 MIGRATIONS = "migrations"
 LEASES = "leases"
+AUDIT = "audit"
 
 SHARD_KEYS = {
     CUSTOMERS: {"_id": "hashed"},
@@ -39,11 +42,13 @@ SHARD_KEYS = {
     CAPS: {"owner": 1},
     EVENTS: {"owner": 1},
     REDEMPTIONS: {"owner": 1},
+    TASTES: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
     OFFER_AUDIENCE: {"owner": 1},
     OFFER_CODES: {"owner": 1},
     OFFER_REDEMPTIONS: {"owner": 1},
     OFFER_COUNTERS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
+    AUDIT: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""
