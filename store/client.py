@@ -124,10 +124,6 @@ class Database:
         answer: Document = await self._database.command(command)
         return answer
 
-    async def ping(self) -> None:
-        """Raise where no writable primary answers."""
-        await self._client.admin.command("ping")
-
     @staticmethod
     def within(seconds: float) -> AbstractContextManager[None]:
         """Return the block whose commands fail when they have not been answered after `seconds`."""
