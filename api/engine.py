@@ -24,6 +24,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
 from api.prepared import Prepared, PreparedOperation
 from crm.refusals import Refusal, Refusals
@@ -110,13 +111,15 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        prepared = self.prepare(text)
+        with step("prepare"):
+            prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
         kind = operation.node.operation
+        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
         if kind is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
         if reading and kind is not OperationType.QUERY:
@@ -127,7 +130,8 @@ class Engine:
         too_much = operation.too_much(variables)
         if too_much:
             return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        return self._answer(await self._execute(operation, context, variables))
+        with step("execute"):
+            return self._answer(await self._execute(operation, context, variables))
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from api.authentication import Authenticator, Unauthenticated
 from api.engine import Answer, Engine, refused
 from api.jwks import IdentityProviderDown
+from api.observability.record import note_answer, note_caller, note_refusals
 from crm.callers import NOBODY, Caller
 from resolvers.context import Context
 from services.context import Shop
@@ -77,10 +78,13 @@ class GraphQLEndpoint:
     async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
         try:
             caller = await self._caller(request, asked)
+            note_caller(caller)
             context = Context(self._shop.call(caller))
-            return await self._engine.run(
+            answer = await self._engine.run(
                 context, asked.query, asked.variables, asked.operation_name, reading=request.method != "POST"
             )
+            note_refusals(context.call.refusals)
+            return answer
         except (Unauthenticated, IdentityProviderDown):
             raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
@@ -180,4 +184,5 @@ def _wants_page(request: Request) -> bool:
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    note_answer(body)
     return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")

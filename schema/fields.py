@@ -21,7 +21,7 @@ from executor.kinds import KIND, Computed, Keyed, Kind, Outline, Related, Stored
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
-from services.outcomes import Outcome, refused
+from services.outcomes import Outcome, codes_of, refused
 from services.selling import content_fingerprint
 from services.validation import parse
 from store.pages import value_at
@@ -198,6 +198,7 @@ class _Mutation(_CheckedArguments):
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         """Check, claim the key, resolve; let later fields read anew what this one changed."""
         context = info.context
+        context.call.action = info.field_name
         context.call.now = context.call.shop.clock()  # mutations run one after the other, each at its own instant
         try:
             outcome: Outcome = await self._once(next_, source, info, kwargs)
@@ -206,6 +207,7 @@ class _Mutation(_CheckedArguments):
         finally:
             context.call.claim, context.call.claim_completed = None, False
             context.forget()
+        context.call.refusals += codes_of(outcome)
         return self._from_argument(outcome, kwargs)
 
     async def _once(self, next_: Any, source: Any, info: Info, arguments: dict[str, Any]) -> Outcome:

@@ -14,6 +14,7 @@ from crm.ids import time_ordered
 from crm.money import digits_of
 from services.input_types import Rules
 from services.known import Known
+from services.notebook import Notebook
 from store.client import Database
 from store.fetching import Fused, Separate, Shared
 from store.idempotency import Claim
@@ -47,11 +48,13 @@ class Shop:
     shared_lookups: bool = True
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    notebook: Notebook = field(init=False)
     _look_ups: Database | Shared = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock)
+        self.notebook = Notebook(self.database, self.clock)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
 
     def reader(self) -> Reader:
@@ -65,13 +68,19 @@ class Shop:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs."""
+    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
+
+    `refusals` are the codes of all user errors the caller was answered with, `action` is the field that is being
+    answered, for the audit log.
+    """
 
     shop: Shop
     caller: Caller
     now: datetime
     claim: Claim | None = None
     claim_completed: bool = False
+    refusals: list[str] = field(default_factory=list)
+    action: str = ""
 
     @property
     def database(self) -> Database:

@@ -10,12 +10,13 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -50,7 +51,10 @@ class Tx:
 
 
 class Database:
-    """One database over one driver. A client belongs to the event loop it was made in."""
+    """One database over one driver. A client belongs to the event loop it was made in.
+
+    `on_retry` is called before a transaction is tried again.
+    """
 
     def __init__(
         self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
@@ -69,10 +73,14 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self.on_retry: Callable[[], None] | None = None
+        self._collections: dict[str, Any] = {}
         self._queues: dict[str, _Queue] = {}
 
     def __getitem__(self, collection: str) -> Any:
-        return self._database[collection]
+        if collection not in self._collections:  # a driver makes a new one at every question
+            self._collections[collection] = self._database[collection]
+        return self._collections[collection]
 
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""
@@ -119,6 +127,11 @@ class Database:
     async def ping(self) -> None:
         """Raise where no writable primary answers."""
         await self._client.admin.command("ping")
+
+    @staticmethod
+    def within(seconds: float) -> AbstractContextManager[None]:
+        """Return the block whose commands fail when they have not been answered after `seconds`."""
+        return pymongo.timeout(seconds)
 
     async def drop(self) -> None:
         """Drop the whole database; for tests and benches."""
@@ -179,6 +192,8 @@ class Database:
                         raise
                     if monotonic() + pause > deadline:
                         raise _busy(error) or error from None
+                if self.on_retry:
+                    self.on_retry()
                 await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -25,7 +25,7 @@ NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 def new_account(customer_id: str, at: datetime, tier: Document) -> Document:
     """Return the account of a customer who has no points yet; `tier` are its fields of the tier."""
-    return account_document(customer_id, at, Account(), tier)
+    return account_document(customer_id, at, Account(), {**tier, "recent": {"after": None, "sales": []}})
 
 
 def account_value(document: Document) -> Account:
@@ -151,6 +151,8 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     }
     if entry.reason is not None:
         document["reason"] = entry.reason
+    if entry.cap is not None:
+        document["cap"] = {"ruleId": entry.cap[0], "period": entry.cap[1]}
     return document
 
 
@@ -167,6 +169,7 @@ def entry_value(document: Document) -> Entry:
         reason=document.get("reason"),
         source=source_value(document["source"]),
         lots=tuple((part["id"], part["points"]) for part in document["lots"]),
+        cap=(cap["ruleId"], cap["period"]) if (cap := document.get("cap")) else None,
     )
 
 

@@ -78,7 +78,9 @@ async def insert_missing(database: Database, collection: str, documents: Iterabl
         return int(details["nInserted"])
 
 
-async def save_store(database: Database, code: str, changes: Mapping[str, Any], defaults: Document) -> Document:
+async def save_store(
+    database: Database, code: str, changes: Mapping[str, Any], defaults: Document, *, tx: Tx
+) -> Document:
     """Create or change a store and return it."""
     rest = {name: value for name, value in defaults.items() if name not in changes and name != "_id"}
     saved: Document = await database[STORES].find_one_and_update(
@@ -86,11 +88,14 @@ async def save_store(database: Database, code: str, changes: Mapping[str, Any], 
         ({"$set": dict(changes)} if changes else {}) | {"$setOnInsert": rest},
         upsert=True,
         return_document=ReturnDocument.AFTER,
+        session=tx.session,
     )
     return saved
 
 
-async def save_products(database: Database, changes: Sequence[tuple[str, Mapping[str, Any], Document]]) -> None:
+async def save_products(
+    database: Database, changes: Sequence[tuple[str, Mapping[str, Any], Document]], *, tx: Tx
+) -> None:
     """Create or change products: (sku, changes, what a new one has beside them)."""
     await database[PRODUCTS].bulk_write(
         [
@@ -101,5 +106,6 @@ async def save_products(database: Database, changes: Sequence[tuple[str, Mapping
                 upsert=True,
             )
             for sku, change, defaults in changes
-        ]
+        ],
+        session=tx.session,
     )
