@@ -5,7 +5,7 @@ Everything between a query's text and its answer is here; HTTP and sockets only 
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 from uuid import uuid4
@@ -27,8 +27,10 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from api.operation import IdempotentOnMutations, fields_of
-from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
+from api.limits import numbers
+from api.limits.asked import Asked, asked_of
+from api.limits.numbers import POINTS
+from api.operation import IdempotentOnMutations
 from crm.refusals import Refusal, Refusals
 from resolvers.context import Context
 from resolvers.policy import first_forbidden
@@ -37,9 +39,8 @@ log = structlog.get_logger()
 
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
-TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
-CACHED_LENGTH_MAX = 32_768
+CACHED_LENGTH_MAX = numbers.DOCUMENT_CHARS_MAX
 CACHED_TOTAL_MAX = 262_144
 """Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
@@ -59,6 +60,7 @@ class Prepared:
 
     document: DocumentNode | None
     errors: tuple[dict[str, Any], ...] = ()
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
 class Engine:
@@ -84,14 +86,18 @@ class Engine:
         return prepared
 
     def _judge(self, text: str) -> Prepared:
+        if len(text) > numbers.DOCUMENT_CHARS_MAX:
+            most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
+            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
-            document = parse(text, max_tokens=TOKENS_MAX)
-            errors = validate(self._schema, document, RULES)
+            document = parse(text, max_tokens=numbers.TOKENS_MAX)
+            asked = asked_of(self._schema, document)
+            errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
             return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
         except RecursionError:
             return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
+        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors), asked)
 
     def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that is meant, None where that is not clear."""
@@ -129,24 +135,14 @@ class Engine:
         if reading and operation.operation is not OperationType.QUERY:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         assert prepared.document is not None
-        forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
+        asked = prepared.asked[operation.name.value if operation.name else ""]
+        forbidden = first_forbidden(context.caller.role, asked.fields)
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        too_much = self._too_much(prepared.document, operation, variables)
-        if too_much:
-            return refused("GRAPHQL_VALIDATION_FAILED", too_much)
+        points, most = asked.cost.requested(variables), POINTS[context.caller.role].maximum
+        if points > most:
+            return refused("GRAPHQL_VALIDATION_FAILED", f"This may cost {points} points, and {most} are the most.")
         return self._answer(await self._execute(prepared.document, context, variables, name))
-
-    def _too_much(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-    ) -> str | None:
-        """Return what of an operation is too much, in a sentence; None where nothing is."""
-        size = Size(self._schema, document, variables)
-        if size.mutations(operation) > MUTATIONS_MAX:
-            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
-        if size.objects(operation) > OBJECTS_MAX:
-            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
-        return None
 
     async def _execute(
         self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
