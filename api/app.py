@@ -18,6 +18,8 @@ from api import graphiql_page, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
+from api.limits.door import Door
+from api.limits.meter import Meter
 from api.settings import Settings
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
@@ -92,7 +94,9 @@ def create_app(
         try:
             await open_shop(shop)
             app.state.database = database
-            app.state.graphql = GraphQLEndpoint(shop, engine, Authenticator(shop, verifier), _page(settings))
+            engine.meter = Meter(shop) if settings.rate_limit == "on" else None
+            door = Door(Authenticator(shop, verifier), shop, limited=settings.rate_limit == "on")
+            app.state.graphql = GraphQLEndpoint(shop, engine, door, _page(settings))
             yield
         finally:
             await verifier.close()

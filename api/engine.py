@@ -29,11 +29,16 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from api.limits import numbers
 from api.limits.asked import Asked, asked_of
+from api.limits.buckets import Throttled
+from api.limits.deadlines import TOO_LATE, in_time
+from api.limits.meter import Meter
 from api.limits.numbers import POINTS
 from api.operation import IdempotentOnMutations
+from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
 from resolvers.context import Context
 from resolvers.policy import first_forbidden
+from store.deadlines import timed_out
 
 log = structlog.get_logger()
 
@@ -47,27 +52,42 @@ CACHED_TOTAL_MAX = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client gets. `executed` is False where the request itself was refused, before anything ran."""
+    """What a client gets. `executed` is False where the request itself was refused, before anything ran.
+
+    `retry_after` is the seconds to wait before it is worth another try.
+    """
 
     body: dict[str, Any]
     executed: bool
     code: str | None = None
+    retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
-    """A document judged once: good, or what is wrong with it."""
+    """A document judged once: good, or what is wrong with it. `unpaid` are the points nobody has paid for it yet."""
 
     document: DocumentNode | None
     errors: tuple[dict[str, Any], ...] = ()
     asked: Mapping[str, Asked] = field(default_factory=dict)
+    unpaid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation that its caller may carry out."""
+
+    document: DocumentNode
+    asked: Asked
+    name: str | None
 
 
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad."""
+    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
+        self.meter: Meter | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -78,6 +98,7 @@ class Engine:
             self._prepared.move_to_end(text)
             return prepared
         prepared = self._judge(text)
+        prepared.unpaid = len(text) // numbers.CHARS_A_POINT
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
@@ -124,6 +145,36 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
+        caller = context.caller
+        if self.meter is None:
+            plan = self._plan(caller, text, variables, name, reading=reading)
+            return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
+        try:
+            self.meter.check(caller)
+            plan = self._plan(caller, text, variables, name, reading=reading)
+            if isinstance(plan, Answer):
+                await self.meter.charge(caller, self._judging(text))
+                return plan
+            paid = await self.meter.admit(caller, plan.asked, variables, more=self._judging(text))
+        except Throttled as problem:
+            return throttled(problem)
+        answer = await self._carry_out(plan, context, variables)
+        await self.meter.settle(paid, context.call, plan.asked, variables, answer.body.get("data"))
+        answer.body["extensions"] = {"cost": self.meter.told(paid)}
+        return answer
+
+    def _judging(self, text: str) -> int:
+        """Return the points for judging a document: whoever sends it first pays for it."""
+        prepared = self._prepared.get(text)
+        if prepared is None:
+            return min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
+        points, prepared.unpaid = prepared.unpaid, 0
+        return points
+
+    def _plan(
+        self, caller: Caller, text: str, variables: Mapping[str, Any] | None, name: str | None, *, reading: bool
+    ) -> "Plan | Answer":
+        """Return the operation that is to be carried out, or why it is not."""
         prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
@@ -136,13 +187,19 @@ class Engine:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         assert prepared.document is not None
         asked = prepared.asked[operation.name.value if operation.name else ""]
-        forbidden = first_forbidden(context.caller.role, asked.fields)
+        forbidden = first_forbidden(caller.role, asked.fields)
         if forbidden:
-            return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        points, most = asked.cost.requested(variables), POINTS[context.caller.role].maximum
+            return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
+        points, most = asked.cost.requested(variables), POINTS[caller.role].maximum
         if points > most:
             return refused("GRAPHQL_VALIDATION_FAILED", f"This may cost {points} points, and {most} are the most.")
-        return self._answer(await self._execute(prepared.document, context, variables, name))
+        return Plan(prepared.document, asked, name)
+
+    async def _carry_out(self, plan: "Plan", context: Context, variables: Mapping[str, Any] | None) -> Answer:
+        async with in_time(context.call, plan.asked) as time:
+            return self._answer(await self._execute(plan.document, context, variables, plan.name))
+        assert time.over
+        return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
         self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
@@ -172,6 +229,15 @@ class Engine:
 def refused(code: str, message: str) -> Answer:
     """Return the answer to a request that does not run."""
     return Answer({"errors": [refusal_body(code, message)]}, executed=False, code=code)
+
+
+def throttled(problem: Throttled) -> Answer:
+    """Return the answer to a request that comes too soon."""
+    extensions: dict[str, Any] = {"code": "THROTTLED", "retryAfter": problem.seconds}
+    body: dict[str, Any] = {"errors": [{"message": str(problem), "extensions": extensions}]}
+    if problem.cost:
+        body["extensions"] = {"cost": problem.cost}
+    return Answer(body, executed=False, code="THROTTLED", retry_after=problem.seconds)
 
 
 def refusal_body(code: str, message: str) -> dict[str, Any]:
@@ -210,6 +276,8 @@ def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
             told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
             for refusal in refusals
         ]
+    if timed_out(cause):
+        return [told(error, "TIMEOUT", message=TOO_LATE)]
     if _of_arguments(error, cause):
         return [told(error, "GRAPHQL_VALIDATION_FAILED")]
     id_ = uuid4().hex

@@ -13,16 +13,20 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.authentication import Authenticator, Unauthenticated
-from api.engine import Answer, Engine, refused
+from api.authentication import Unauthenticated
+from api.engine import Answer, Engine, refused, throttled
 from api.jwks import IdentityProviderDown
+from api.limits.buckets import Throttled
+from api.limits.door import APP_HEADER, Door
 from crm.callers import NOBODY, Caller
 from resolvers.context import Context
 from services.context import Shop
 
 JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
 BODY_BYTES_MAX = 4 * 1024 * 1024
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405}
+STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405, "THROTTLED": 429, "TIMEOUT": 504}
+ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "THROTTLED"})
+"""Codes whose status is told in application/json too: these requests would fail whatever document they carried."""
 log = structlog.get_logger()
 
 
@@ -46,10 +50,10 @@ class GraphQLRequest:
 class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
-    def __init__(self, shop: Shop, engine: Engine, authenticator: Authenticator, page: HTMLResponse | None) -> None:
+    def __init__(self, shop: Shop, engine: Engine, door: Door, page: HTMLResponse | None) -> None:
         self._shop = shop
         self._engine = engine
-        self._authenticator = authenticator
+        self._door = door
         self._page = page
 
     async def handle(self, request: Request) -> Response:
@@ -67,12 +71,13 @@ class GraphQLEndpoint:
         except Unauthenticated as problem:
             body = refused("UNAUTHENTICATED", str(problem)).body
             return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
+        except Throttled as problem:
+            return _answered(throttled(problem), media)
         except IdentityProviderDown:
             return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
         except ClientDisconnect:
             return Response(status_code=499)
-        allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
-        return _json(status_of(answer, media), media, answer.body, allow)
+        return _answered(answer, media)
 
     async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
         try:
@@ -81,7 +86,7 @@ class GraphQLEndpoint:
             return await self._engine.run(
                 context, asked.query, asked.variables, asked.operation_name, reading=request.method != "POST"
             )
-        except (Unauthenticated, IdentityProviderDown):
+        except (Unauthenticated, IdentityProviderDown, Throttled):
             raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
@@ -94,13 +99,14 @@ class GraphQLEndpoint:
         authorization = request.headers.get("authorization")
         if self._page and authorization is None and self._engine.only_describes(asked.query, asked.operation_name):
             return NOBODY
-        return await self._authenticator.authenticate(authorization)
+        address = request.client.host if request.client else ""
+        return await self._door.enter(authorization, app_key=request.headers.get(APP_HEADER), address=address)
 
 
 def status_of(answer: Answer, media: str) -> int:
     """Return the status of an answer in the media type it is given in."""
-    if answer.code in ("UNAUTHENTICATED", "METHOD_NOT_ALLOWED"):
-        return STATUS[answer.code]
+    if answer.code in ALWAYS:
+        return STATUS[answer.code or ""]
     if answer.code == "INTERNAL":
         return 500
     if answer.executed or media == JSON:
@@ -177,6 +183,13 @@ def _wants_page(request: Request) -> bool:
         and "query" not in request.query_params
         and "text/html" in request.headers.get("accept", "")
     )
+
+
+def _answered(answer: Answer, media: str) -> Response:
+    headers = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else {}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(answer.retry_after)
+    return _json(status_of(answer, media), media, answer.body, headers)
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -35,9 +35,11 @@ async def by_key(context: Context, key: CustomerKey) -> Document | None:
     else:
         found = await keys.find(context.call.database, [text])
         if text not in found:
+            context.call.misses += 1
             return None
         id_ = found[text]["ref"]
     customer: Document | None = await context.load(by_ids, id_)
+    context.call.misses += customer is None
     return customer
 
 

@@ -18,7 +18,7 @@ from crm.refusals import Refusal, Refusals, invalid
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
-from services.outcomes import Outcome, refused
+from services.outcomes import Outcome, codes_of, refused
 from services.selling import content_fingerprint
 from services.validation import parse
 from store.pages import value_at
@@ -167,6 +167,7 @@ class _Mutation(_CheckedArguments):
         finally:
             context.call.claim, context.call.claim_completed = None, False
             context.forget()
+        context.call.refusals += codes_of(outcome)
         return self._from_argument(outcome, kwargs)
 
     async def _once(self, next_: Any, source: Any, info: Info, arguments: dict[str, Any]) -> Outcome:

@@ -53,13 +53,20 @@ class Shop:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs."""
+    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
+
+    `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
+    none. `rows_until` is when a batch begins no further row, by the monotonic clock.
+    """
 
     shop: Shop
     caller: Caller
     now: datetime
     claim: Claim | None = None
     claim_completed: bool = False
+    refusals: list[str] = field(default_factory=list)
+    misses: int = 0
+    rows_until: float | None = None
 
     @property
     def database(self) -> Database:

@@ -24,6 +24,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.deadlines import NEVER, apart, end
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -33,6 +34,8 @@ CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
+ABORT_SECONDS = 2.0
+COMMIT_SECONDS = 5.0
 DUPLICATE_KEY = 11000
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
@@ -111,8 +114,11 @@ class Database:
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting += 1
         try:
-            async with queue.lock:
+            await _acquired(queue.lock)
+            try:
                 yield
+            finally:
+                queue.lock.release()
         finally:
             queue.waiting -= 1
             if not queue.waiting:
@@ -135,10 +141,11 @@ class Database:
 
         Args:
             queue: the owner whose writes are kept apart in this process.
-            seconds: after the queue, no further try starts later than this.
+            seconds: after the queue, no further try starts later than this, nor after the request's deadline. A commit
+                that has begun by then is waited for: its outcome is told, not guessed.
         """
         async with self.queued(queue):
-            deadline, pause = monotonic() + seconds, FIRST_PAUSE
+            deadline, pause = min(monotonic() + seconds, end()), FIRST_PAUSE
             while True:
                 try:
                     return await self._try(work, deadline)
@@ -169,9 +176,9 @@ class Database:
             try:
                 result = await work(Tx(session))
             except BaseException:
-                await session.abort_transaction()
+                await apart(session.abort_transaction, seconds=ABORT_SECONDS)
                 raise
-            await self._commit(session, deadline)
+            await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
         finally:
             await session.end_session()
@@ -188,6 +195,15 @@ class Database:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _acquired(lock: asyncio.Lock) -> None:
+    """Wait for one's turn, no longer than there is time to use it."""
+    try:
+        async with asyncio.timeout(None if end() == NEVER else end() - monotonic()):
+            await lock.acquire()
+    except TimeoutError:
+        raise Refusal(UserErrorCode.THROTTLED, BUSY) from None
 
 
 def _busy(error: PyMongoError) -> Refusal | None:

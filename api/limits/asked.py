@@ -7,17 +7,23 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 
 from api.limits import numbers
 from api.limits.cost import Cost
-from api.limits.shape import Shapes
+from api.limits.shape import Place, Shapes
 from api.limits.walk import judge
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One operation. `fields` are all of the schema's that it asks for, as Type.field, each once."""
+    """One operation. `fields` are all of the schema's that it asks for, as Type.field, each once.
+
+    `batch`: it sends rows, each a fact of its own, and takes longer. `guesses`: it tells whether a key exists.
+    """
 
     definition: OperationDefinitionNode
     fields: tuple[str, ...]
     cost: Cost
+
+    batch: bool = False
+    guesses: bool = False
 
     @property
     def reads(self) -> bool:
@@ -42,5 +48,15 @@ def asked_of(schema: GraphQLSchema, document: DocumentNode) -> Mapping[str, Aske
         if mutates and len(places) > numbers.MUTATIONS_MAX:
             raise GraphQLError(f"An operation carries out at most {numbers.MUTATIONS_MAX} mutations.", definition)
         name = definition.name.value if definition.name else ""
-        found[name] = Asked(definition, fields, Cost(definition, places))
+        found[name] = Asked(
+            definition,
+            fields,
+            Cost(definition, places),
+            batch=mutates and any(_takes_rows(place) for place in places.values()),
+            guesses=not numbers.GUESSES.isdisjoint(fields),
+        )
     return found
+
+
+def _takes_rows(place: Place) -> bool:
+    return place.definition is not None and "inputs" in place.definition.args

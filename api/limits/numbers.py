@@ -40,6 +40,9 @@ ERRORS_MAX = 5
 """Validation errors told at once: each suggestion "Did you mean" is searched for."""
 
 REQUEST_POINTS = 1
+CHARS_A_POINT = 100
+"""Of a document that was not judged yet: 2,000 tokens are some 6,000 characters and 40 ms."""
+
 CONNECTION_POINTS = 2
 COUNT_POINTS = 10
 """MongoDB walks the index for every entry it counts."""
@@ -65,7 +68,7 @@ class Points:
     """What a caller may spend: at most `maximum` points at once, restored by `rate` a second."""
 
     maximum: int
-    rate: int
+    rate: float
 
     @property
     def slice(self) -> int:
@@ -85,3 +88,35 @@ POINTS = {
 A storefront's key is in every browser: these are the points of one address, behind which an office may sit. A
 customer's are of one person, on one app. POS is one till or the shop's own server. One operation never costs more than
 `maximum`: it could not be carried out at any time."""
+
+MISSES = {Role.STOREFRONT: Points(20, 0.1), Role.CUSTOMER: Points(20, 0.1), Role.POS: Points(60, 0.2)}
+"""Look-ups that found nobody: a cashier mistypes a number now and then, twelve times a minute it is guessing. STAFF and
+ADMIN may list everybody and have nothing to guess."""
+
+GUESSES = frozenset(
+    {
+        "Query.customer",
+        "Query.purchase",
+        "Query.quote",
+        "Mutation.claimPurchase",
+        "Mutation.createCustomer",
+        "Mutation.holdPoints",
+        "Mutation.redeemReward",
+        "Mutation.setConsents",
+        "Mutation.submitFeedback",
+        "Mutation.trackEvents",
+        "Mutation.updateMe",
+    }
+)
+"""Fields whose answer tells whether a key, a code or a receipt exists: closed to whoever has guessed too often. A till
+can record its sales and returns all the same; what these miss is counted."""
+
+MISSED = frozenset({"NOT_FOUND", "ALREADY_EXISTS", "OFFER_NOT_ELIGIBLE"})
+"""Codes of user errors by which a guess shows to be wrong, or right."""
+
+FAILURES = Points(30, 0.5)
+"""Credentials that are none, from one address, in one process; every one costs a signature or a question to MongoDB."""
+
+SECONDS_MAX = 10.0
+BATCH_SECONDS_MAX = 60.0
+"""No row begins after that; the one that is under way has `SECONDS_MAX` more."""

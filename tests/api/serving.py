@@ -82,4 +82,5 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
 def settings(uri: str, driver: str, **others: Any) -> Settings:
     """Return development settings over the tests' MongoDB."""
     values = {"mongodb_uri": uri, "mongo_driver": driver, "mongodb_database": "tests_http", "secret": SECRET}
+    values["rate_limit"] = "off"  # its answers carry what they cost; tests about limits turn it on
     return Settings.model_validate(values | others)
