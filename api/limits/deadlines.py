@@ -6,12 +6,13 @@ aborts its transaction as a whole. A commit that has begun is waited for. A batc
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from time import monotonic
 
 from api.limits import numbers
 from api.limits.asked import Asked
+from api.limits.leaving import WAITING
 from services.context import Call
 from store.deadlines import deadline
 
@@ -36,7 +37,8 @@ async def in_time(call: Call, asked: Asked) -> AsyncIterator[Time]:
         seconds += numbers.BATCH_SECONDS_MAX
     try:
         async with asyncio.timeout(seconds + GRACE_SECONDS if asked.reads else None):
-            with deadline(seconds):
+            client = WAITING.get()
+            with deadline(seconds), client.reading() if client and asked.reads else nullcontext():
                 yield time
     except TimeoutError:
         time.over = True

@@ -120,3 +120,21 @@ FAILURES = Points(30, 0.5)
 SECONDS_MAX = 10.0
 BATCH_SECONDS_MAX = 60.0
 """No row begins after that; the one that is under way has `SECONDS_MAX` more."""
+
+BODY_BYTES_MAX = 256 * 1024
+BATCH_BODY_BYTES_MAX = 4 * 1024 * 1024
+"""500 sales of ten lines are 800 kB; only roles that record take so much, and only with a credential that is good."""
+
+BATCH_ROLES = frozenset({Role.POS, Role.STAFF, Role.ADMIN})
+BODY_SECONDS_MAX = 5.0
+BATCH_BODY_SECONDS_MAX = 30.0
+"""4 MB in 30 s is a line of 1 Mbit/s."""
+
+VALUES_MAX = 20_000
+BATCH_VALUES_MAX = 400_000
+"""Values in the variables: each one is coerced, 1 to 2 µs."""
+
+SOCKET_MESSAGE_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 32 * 1024
+HEADER_SECONDS_MAX = 10.0
+"""From the first byte of a request, or from the connection, to the end of its headers."""
