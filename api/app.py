@@ -84,7 +84,7 @@ def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
 ) -> Starlette:
     """Return the application; MongoDB is opened when it starts and closed when it stops."""
-    engine = Engine(executable(build_schema()))
+    engine = Engine(executable(build_schema()), executor=settings.executor)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -5,22 +5,19 @@ Everything between a query's text and its answer is here; HTTP and sockets only 
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -28,20 +25,21 @@ from graphql import (
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from api.limits import numbers
-from api.limits.asked import Asked, asked_of
+from api.limits.asked import asked_of
 from api.limits.buckets import Throttled
 from api.limits.deadlines import TOO_LATE, in_time
 from api.limits.meter import Meter
-from api.limits.numbers import POINTS
 from api.operation import IdempotentOnMutations
+from api.prepared import Prepared, PreparedOperation
 from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
+from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
-from resolvers.policy import first_forbidden
 from store.deadlines import timed_out
 
 log = structlog.get_logger()
 
+Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
 DOCUMENTS_MAX = 1000
@@ -63,30 +61,16 @@ class Answer:
     retry_after: int | None = None
 
 
-@dataclass(slots=True)
-class Prepared:
-    """A document judged once: good, or what is wrong with it. `unpaid` are the points nobody has paid for it yet."""
-
-    document: DocumentNode | None
-    errors: tuple[dict[str, Any], ...] = ()
-    asked: Mapping[str, Asked] = field(default_factory=dict)
-    unpaid: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An operation that its caller may carry out."""
-
-    document: DocumentNode
-    asked: Asked
-    name: str | None
-
-
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points."""
+    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Args:
+        executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled") -> None:
         self._schema = schema
+        self._executor = executor
         self.meter: Meter | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
@@ -98,7 +82,7 @@ class Engine:
             self._prepared.move_to_end(text)
             return prepared
         prepared = self._judge(text)
-        prepared.unpaid = len(text) // numbers.CHARS_A_POINT
+        prepared.unpaid = min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
@@ -109,25 +93,23 @@ class Engine:
     def _judge(self, text: str) -> Prepared:
         if len(text) > numbers.DOCUMENT_CHARS_MAX:
             most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
-            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
+            return Prepared(self._schema, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
             document = parse(text, max_tokens=numbers.TOKENS_MAX)
             asked = asked_of(self._schema, document)
             errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
-            return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+            return Prepared(self._schema, None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
         except RecursionError:
-            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors), asked)
-
-    def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation that is meant, None where that is not clear."""
-        return get_operation_ast(prepared.document, name) if prepared.document else None
+            too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
+            return Prepared(self._schema, None, (too_deep,))
+        bodies = tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Prepared(self._schema, document, bodies, asked)
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
-        operation = self.operation(self.prepare(text), name)
-        selections = operation.selection_set.selections if operation else ()
+        operation = self.prepare(text).operation(name)
+        selections = operation.node.selection_set.selections if operation else ()
         asked = {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
         return len(asked) == len(selections) and bool(asked & DESCRIBING) and asked <= {*DESCRIBING, "__typename"}
 
@@ -147,15 +129,17 @@ class Engine:
         """
         caller = context.caller
         if self.meter is None:
-            plan = self._plan(caller, text, variables, name, reading=reading)
+            plan = self._plan(self.prepare(text), caller, variables, name, reading=reading)
             return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
         try:
             self.meter.check(caller)
-            plan = self._plan(caller, text, variables, name, reading=reading)
+            prepared = self.prepare(text)
+            plan = self._plan(prepared, caller, variables, name, reading=reading)
+            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
             if isinstance(plan, Answer):
-                await self.meter.charge(caller, self._judging(text))
+                await self.meter.charge(caller, judging)
                 return plan
-            paid = await self.meter.admit(caller, plan.asked, variables, more=self._judging(text))
+            paid = await self.meter.admit(caller, plan.asked, variables, more=judging)
         except Throttled as problem:
             return throttled(problem)
         answer = await self._carry_out(plan, context, variables)
@@ -163,53 +147,58 @@ class Engine:
         answer.body["extensions"] = {"cost": self.meter.told(paid)}
         return answer
 
-    def _judging(self, text: str) -> int:
-        """Return the points for judging a document: whoever sends it first pays for it."""
-        prepared = self._prepared.get(text)
-        if prepared is None:
-            return min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
-        points, prepared.unpaid = prepared.unpaid, 0
-        return points
-
     def _plan(
-        self, caller: Caller, text: str, variables: Mapping[str, Any] | None, name: str | None, *, reading: bool
-    ) -> "Plan | Answer":
+        self,
+        prepared: Prepared,
+        caller: Caller,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        reading: bool,
+    ) -> PreparedOperation | Answer:
         """Return the operation that is to be carried out, or why it is not."""
-        prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
-        operation = self.operation(prepared, name)
+        operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        if operation.operation is OperationType.SUBSCRIPTION:
+        kind = operation.node.operation
+        if kind is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
-        if reading and operation.operation is not OperationType.QUERY:
+        if reading and kind is not OperationType.QUERY:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
-        assert prepared.document is not None
-        asked = prepared.asked[operation.name.value if operation.name else ""]
-        forbidden = first_forbidden(caller.role, asked.fields)
+        forbidden = operation.forbidden(caller.role)
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
-        points, most = asked.cost.requested(variables), POINTS[caller.role].maximum
-        if points > most:
-            return refused("GRAPHQL_VALIDATION_FAILED", f"This may cost {points} points, and {most} are the most.")
-        return Plan(prepared.document, asked, name)
+        too_much = operation.too_much(caller.role, variables)
+        return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
 
-    async def _carry_out(self, plan: "Plan", context: Context, variables: Mapping[str, Any] | None) -> Answer:
-        async with in_time(context.call, plan.asked) as time:
-            return self._answer(await self._execute(plan.document, context, variables, plan.name))
+    async def _carry_out(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None
+    ) -> Answer:
+        async with in_time(context.call, operation.asked) as time:
+            return self._answer(await self._execute(operation, context, variables))
         assert time.over
         return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
-        self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> ExecutionResult:
+        """Run an operation by its plan, or by graphql-core where it has none; which of them is known before it runs."""
+        if self._executor == "compiled" and operation.compiled:
+            try:
+                ready = operation.compiled.prepare(variables)
+            except NotCompiled:
+                pass
+            else:
+                return await ready.execute(context, root) if isinstance(ready, Ready) else ExecutionResult(None, ready)
         result: Any = execute(
             self._schema,
-            document,
+            operation.document,
+            root_value=root,
             context_value=context,
             variable_values=dict(variables) if variables else None,
-            operation_name=name,
+            operation_name=operation.node.name.value if operation.node.name else None,
         )
         if isawaitable(result):
             result = await result

@@ -15,20 +15,16 @@ from api.limits.walk import judge
 class Asked:
     """One operation. `fields` are all of the schema's that it asks for, as Type.field, each once.
 
-    `batch`: it sends rows, each a fact of its own, and takes longer. `guesses`: it tells whether a key exists.
+    `reads`: it changes nothing, so it may be given up at any moment. `batch`: it sends rows, each a fact of its own,
+    and takes longer. `guesses`: it tells whether a key exists.
     """
 
-    definition: OperationDefinitionNode
     fields: tuple[str, ...]
     cost: Cost
 
-    batch: bool = False
-    guesses: bool = False
-
-    @property
-    def reads(self) -> bool:
-        """Whether it changes nothing, so that it may be given up at any moment."""
-        return self.definition.operation is not OperationType.MUTATION
+    reads: bool
+    batch: bool
+    guesses: bool
 
 
 def asked_of(schema: GraphQLSchema, document: DocumentNode) -> Mapping[str, Asked]:
@@ -49,9 +45,9 @@ def asked_of(schema: GraphQLSchema, document: DocumentNode) -> Mapping[str, Aske
             raise GraphQLError(f"An operation carries out at most {numbers.MUTATIONS_MAX} mutations.", definition)
         name = definition.name.value if definition.name else ""
         found[name] = Asked(
-            definition,
             fields,
             Cost(definition, places),
+            reads=not mutates,
             batch=mutates and any(_takes_rows(place) for place in places.values()),
             guesses=not numbers.GUESSES.isdisjoint(fields),
         )
