@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import ipaddress
 from dataclasses import replace
+from functools import lru_cache
 
 from api.authentication import Authenticator, Unauthenticated
 from api.limits.failures import Failures
@@ -66,6 +67,7 @@ class Door:
         return hmac.new(self._shop.pepper, name, hashlib.sha256).hexdigest()[:32]
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return what stands for one line to the internet: an IPv4 address, or the 64 bits that an IPv6 subscriber gets."""
     try:
