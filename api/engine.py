@@ -29,6 +29,7 @@ from api.limits.asked import asked_of
 from api.limits.buckets import Throttled
 from api.limits.deadlines import TOO_LATE, in_time
 from api.limits.meter import Meter
+from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
 from api.prepared import Prepared, PreparedOperation
 from crm.callers import Caller
@@ -129,12 +130,12 @@ class Engine:
         """
         caller = context.caller
         if self.meter is None:
-            plan = self._plan(self.prepare(text), caller, variables, name, reading=reading)
+            plan = self._plan(text, self._read(text), caller, variables, name, reading=reading)
             return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
         try:
             self.meter.check(caller)
-            prepared = self.prepare(text)
-            plan = self._plan(prepared, caller, variables, name, reading=reading)
+            prepared = self._read(text)
+            plan = self._plan(text, prepared, caller, variables, name, reading=reading)
             judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
             if isinstance(plan, Answer):
                 await self.meter.charge(caller, judging)
@@ -147,8 +148,13 @@ class Engine:
         answer.body["extensions"] = {"cost": self.meter.told(paid)}
         return answer
 
+    def _read(self, text: str) -> Prepared:
+        with step("prepare"):
+            return self.prepare(text)
+
     def _plan(
         self,
+        text: str,
         prepared: Prepared,
         caller: Caller,
         variables: Mapping[str, Any] | None,
@@ -163,6 +169,7 @@ class Engine:
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
         kind = operation.node.operation
+        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
         if kind is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
         if reading and kind is not OperationType.QUERY:
@@ -177,7 +184,8 @@ class Engine:
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None
     ) -> Answer:
         async with in_time(context.call, operation.asked) as time:
-            return self._answer(await self._execute(operation, context, variables))
+            with step("execute"):
+                return self._answer(await self._execute(operation, context, variables))
         assert time.over
         return refused("TIMEOUT", TOO_LATE)
 

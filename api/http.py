@@ -20,6 +20,7 @@ from api.limits.bodies import Allowance, BadBody, allowance_of, holds_at_most, r
 from api.limits.buckets import Throttled
 from api.limits.door import APP_HEADER, Door
 from api.limits.leaving import Gone, looked_after
+from api.observability.record import note_answer, note_caller, note_refusals
 from crm.callers import NOBODY, Caller
 from resolvers.context import Context
 from services.context import Shop
@@ -81,11 +82,14 @@ class GraphQLEndpoint:
             known = await self._known(request)
             asked = await read(request, allowance_of(known))
             caller = known or await self._caller(asked)
+            note_caller(caller)
             context, reading = Context(self._shop.call(caller)), request.method != "POST"
             with looked_after(request.receive):
-                return await self._engine.run(
+                answer = await self._engine.run(
                     context, asked.query, asked.variables, asked.operation_name, reading=reading
                 )
+            note_refusals(context.call.refusals)
+            return answer
         except EXPECTED:
             raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
@@ -195,4 +199,5 @@ def _answered(answer: Answer, media: str) -> Response:
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    note_answer(body)
     return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from crm import ids
-from resolvers import customers, feedback, points, programs, purchases
+from resolvers import customers, feedback, offers, points, programs, purchases
 from resolvers.context import Context, Load
 from resolvers.policy import may
+from services.lookup import note_look_up
 from store.client import Document
 
 LOADS: Mapping[str, tuple[str, Load]] = {
@@ -18,6 +19,7 @@ LOADS: Mapping[str, tuple[str, Load]] = {
     ids.STORE: ("Query.stores", purchases.shop_things),
     ids.PRODUCT: ("Query.products", purchases.shop_things),
     ids.FEEDBACK: ("Customer.feedback", feedback.by_ids),
+    ids.OFFER: ("Query.offer", offers.by_ids),
     ids.REWARD: ("Query.loyaltyProgram", programs.rewards_by_id),
     ids.PROGRAM: ("Query.loyaltyProgram", programs.by_ids),
 }
@@ -33,6 +35,8 @@ async def node(context: Context, id_: str) -> Document | None:
     if not may(context.caller.role, field):
         return None
     found: Document | None = await context.load(load, id_)
+    if prefix == ids.CUSTOMER:
+        note_look_up(context.call, "id", id_ if found else None)
     return found
 
 

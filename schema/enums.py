@@ -3,6 +3,7 @@
 import strawberry
 
 from crm import refusals, values
+from crm.offers import values as offers
 from loyalty import values as loyalty
 
 DESCRIPTIONS = {
@@ -19,6 +20,9 @@ DESCRIPTIONS = {
     values.CustomerSort: "The order of a list of customers.",
     values.Period: "The span over which a cap or a limit counts.",
     refusals.UserErrorCode: "What was wrong with a request, for programs.",
+    offers.OfferKind: "What an offer gives.",
+    offers.Stacking: "Whether an offer may apply beside others.",
+    offers.IneligibilityCode: "Why an offer does not apply, for programs.",
     loyalty.EarningEvent: "What makes an earning rule apply.",
     loyalty.PendingKind: "When earned points become spendable.",
     loyalty.ExpiryKind: "When earned points end.",

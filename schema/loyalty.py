@@ -1,12 +1,13 @@
 """The loyalty account as a customer sees it, and the programme behind it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from crm.ids import ACCOUNT, HOLD, PROGRAM, REWARD, TRANSACTION, product_id
 from crm.refusals import invalid
 from crm.values import Channel, Period
+from executor.kinds import Related
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
@@ -19,7 +20,7 @@ from loyalty.values import (
     TierWindow,
     TransactionType,
 )
-from resolvers import points, programs, purchases, tiers
+from resolvers import offers, points, programs, purchases, tiers
 from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
@@ -27,6 +28,9 @@ from schema.listed import listed
 from schema.scalars import DateTime, Decimal
 from schema.shop import Product
 from services.input_types import parse_instant
+
+if TYPE_CHECKING:
+    from schema.offers import Offer
 
 
 @strawberry.type(description="Points that end at one instant.")
@@ -135,6 +139,9 @@ class Reward(Node):
         "What PRODUCT gives.",
         key=lambda reward: product_id(reward["productSku"]) if reward["productSku"] else None,
     )
+    offer: Annotated["Offer", strawberry.lazy("schema.offers")] | None = relation(
+        offers.any_by_ids, "The offer whose code OFFER_CODE gives.", key=lambda reward: reward["offerId"]
+    )
     stock: int | None = answered(programs.stock, "How many are left; null: as many as anybody wants.")
     per_customer_limit: int | None = stored("How often one customer may have it.")
     active: bool = stored("Whether it can be redeemed.")
@@ -157,7 +164,11 @@ class LoyaltyAccount(Node):
 
     balance: PointsBalance = answered(points.balance, "The totals now.")
     tier: TierStatus = answered(tiers.tier, "The tier now.")
-    lots: list[PointsLot] = answered(points.lots, "Lots with points left, soonest to expire first.")
+    lots: list[PointsLot] = answered(
+        points.lots,
+        "Lots with points left, soonest to expire first.",
+        needs=Related(points.all_live_lots, lambda account: account["customerId"]),
+    )
     holds: list[PointsHold] = answered(points.holds, "Holds that are active now, soonest to time out first.")
     rewards: list[RewardOption] = answered(
         programs.options, "Rewards that can be had now, the cheapest first, and what is missing for each."

@@ -3,6 +3,7 @@
 A check writes nothing and may run while tills sell: whatever is compared was read in one snapshot. Its memory does not
 grow with the shop, because owners pass in windows. First come the owners with all they have, then three sweeps over
 what no owner leads to: accounts without customer, lots without account, keys that name nobody or the wrong one.
+Offers and their codes come last (services/offer_checking.py).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -24,9 +25,11 @@ from services.checks import (
     total_differences,
 )
 from services.context import Call
+from services.count_checks import count_differences, redeemed_differences
 from services.customers import key_documents as keys_of_customer
 from services.known import Programs
 from services.liability import Liability
+from services.offer_checking import check_offers, redemption_differences
 from services.sale_checks import metrics_differences, money_differences, points_differences
 from services.stored_sale import key_documents as keys_of_purchase
 from store import checking, keys
@@ -111,6 +114,7 @@ async def check(call: Call, progress: Callable[[int, int], None] | None = None) 
     await _check_lots(call, report, told)
     for prefix in PREFIXES:
         await _check_keys(call, prefix, report, told)
+    await check_offers(call, report.add)
     told.tell(end=True)
     return report
 
@@ -203,7 +207,7 @@ def _differences(
     purchases, entries = window.purchases.get(owner, []), window.entries.get(owner, [])
     moves = moves_of(entries, {sale["_id"] for sale in purchases})
     if account is None:
-        yield from _orphans(owner, customer, [*purchases, *entries])
+        yield from _orphans(owner, customer, [*purchases, *entries, *window.counted.caps.get(owner, ())])
     else:
         lots = {lot["_id"]: lot for lot in own}
         lots |= {id_: window.lots[id_] for id_ in moves.lots if id_ in window.lots}
@@ -214,6 +218,7 @@ def _differences(
         yield from total_differences(call, account, entries, moves, lots.values(), active)
         yield from hold_differences(account, moves, holds, purchases)
         yield from tier_differences(call, account, customer, purchases, programs)
+        yield from count_differences(call, account, purchases, entries, window.counted)
         known = {sale["_id"] for sale in purchases}
         for id_ in sorted(moves.earned_by_purchase.keys() - known):
             yield Difference(account["_id"], f"purchases.{id_}", None, moves.earned_by_purchase[id_])
@@ -227,7 +232,9 @@ def _differences(
         yield from differing(sale["_id"], (("customerId", sale["customerId"], buyer),))
         yield from money_differences(sale)
         yield from points_differences(call, sale, moves, window.lots, programs)
+        yield from redeemed_differences(sale, window.counted)
         yield from _key_differences(sale["_id"], _keys_of_sale(sale), found)
+    yield from redemption_differences(purchases, window.redemptions.get(owner, []), window.codes)
 
 
 def _orphans(owner: str, customer: Document | None, documents: Iterable[Document]) -> Iterator[Difference]:

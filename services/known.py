@@ -1,24 +1,24 @@
-"""What a process may remember about the shop: things that never change once they are there, and the programme.
+"""What a process may remember about the shop: things that never change once they are there, programme and offers.
 
-Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions and
-the products' categories are read again after a few seconds.
+Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions, the
+products' categories and the offers (services/known_offers.py) are read again after a few seconds.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from loyalty.program import program_at
 from loyalty.tiers import Ladder, ladders_of
 from loyalty.values import ExpiryKind, Program
+from services.known_offers import AGE_MAX, KnownOffers, LiveOffers
 from store import programs
 from store.client import Database
 
 REMEMBERED_MAX = 200_000
-AGE_MAX = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,10 @@ def programs_of(versions: tuple[Program, ...]) -> Programs:
 class Known:
     """A process's memory of one shop; empty at start, bounded."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], currency_digits: int) -> None:
         self._database = database
         self._clock = clock
+        self._offers = KnownOffers(database, clock, currency_digits)
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._categories: OrderedDict[str, tuple[str | None, datetime]] = OrderedDict()
         self._programs: Programs | None = None
@@ -106,11 +107,15 @@ class Known:
         while len(self._ids) > REMEMBERED_MAX:
             self._ids.popitem(last=False)
 
+    def programs_at_hand(self) -> Programs | None:
+        """Return all versions of the programme, at most 5 seconds old; None where they have to be read."""
+        return self._programs if abs(self._clock() - self._programs_at) <= AGE_MAX else None
+
     async def programs(self) -> Programs:
         """Return all versions of the programme, at most 5 seconds old."""
-        now = self._clock()
-        if self._programs is not None and abs(now - self._programs_at) <= AGE_MAX:
-            return self._programs
+        now, at_hand = self._clock(), self.programs_at_hand()
+        if at_hand is not None:
+            return at_hand
         changes = self._program_changes
         read = programs_of(await programs.versions(self._database))
         if changes == self._program_changes:  # else a version was saved here while we read
@@ -121,3 +126,11 @@ class Known:
         """Read the programme anew at the next question: this process has changed it."""
         self._programs = None
         self._program_changes += 1
+
+    async def offers(self) -> LiveOffers:
+        """Return the offers that apply now or may later, at most 5 seconds old."""
+        return await self._offers.now()
+
+    def forget_offers(self) -> None:
+        """Look for changed offers at the next question: this process has changed one."""
+        self._offers.forget()

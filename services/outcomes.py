@@ -9,6 +9,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from crm.refusals import Refusal, Refusals, UserErrorCode
+from services import audit
+from services.audit import Change
 from services.context import Call
 from store import idempotency, outbox
 from store.client import BUSY, Tx
@@ -58,8 +60,15 @@ def storable(outcome: Outcome) -> Outcome:
     return {**outcome, RECEIPT: None} if RECEIPT in outcome else outcome
 
 
-async def finish(call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: str, tx: Tx) -> Outcome:
-    """Write the events of a fact and, under an idempotency key, its outcome: the last step of every transaction."""
+async def finish(
+    call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: str, tx: Tx, changes: Sequence[Change] = ()
+) -> Outcome:
+    """Write the events of a fact and, under an idempotency key, its outcome: the last step of every transaction.
+
+    Args:
+        changes: what the audit log is told beside the facts, where staff did it.
+    """
+    await audit.record(call, changes, facts=facts, owner=owner, tx=tx)
     await outbox.insert(
         call.database,
         outbox.events(facts, at=call.now, owner=owner, principal=call.caller.principal, new_id=call.new_id),

@@ -12,27 +12,32 @@ from typing import Any
 
 from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
+from store import offer_codes
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, OFFER_REDEMPTIONS, PURCHASES, TRANSACTIONS
+from store.counted import Counted, counted
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
+_COUNTS = [{"$isArray": "$capped"}, {"$isArray": "$bonuses"}]
 _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
     **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys(("redemptions", "rewards", "referral"), 1),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
     "lineCount": {"$cond": [{"$isArray": "$lines"}, {"$size": "$lines"}, 0]},
     "linesTotal": {"$sum": "$lines.total"},
     "linesDiscount": {"$sum": "$lines.discount"},
-    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}]}, "$lines", "$$REMOVE"]},
+    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}, *_COUNTS]}, "$lines", "$$REMOVE"]},
 }
-"""A purchase without its lines, but with their number and sums; the lines too where something came back."""
+"""A purchase without its lines, but with their number and sums; the lines too where something came back or a cap may
+count."""
 
-_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots"), 1)
+_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots", "cap"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
 _CUSTOMER = dict.fromkeys(("email", "phone", "cardNumber", "externalIds", "metrics", "tierSteps", "referralCode"), 1)
 
@@ -42,9 +47,9 @@ class Window:
     """Everything of the owners in one span, as of one instant.
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
-    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
-    those that reserve points or have spent some, lists by owner. `until` is the last
-    owner of the span, None where it goes on to the end of the line.
+    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are those that
+    reserve points or have spent some, `redemptions` those of offers, lists by owner; `codes` the single-use ones that
+    purchases used, by id. `until` is the last owner of the span, None where it goes on to the end of the line.
     """
 
     customers: dict[str, Document]
@@ -53,11 +58,14 @@ class Window:
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
+    counted: Counted
+    redemptions: dict[str, list[Document]]
+    codes: dict[str, Document]
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries})
+        return sorted({*self.customers, *self.purchases, *self.entries, *self.counted.caps, *self.redemptions})
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -94,8 +102,18 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         entries=entries,
         lots=lots,
         holds=holds,
+        counted=await counted(database, after, until, purchases.values(), tx=tx),
+        redemptions=_by_owner(await _find(database, OFFER_REDEMPTIONS, {"owner": span}, {}, tx=tx)),
+        codes=await offer_codes.owned_by(database, list(_used_codes(purchases)), tx=tx),
         until=until,
     )
+
+
+def _used_codes(purchases: dict[str, list[Document]]) -> Iterator[tuple[str, str]]:
+    """Yield the single-use codes of offers that purchases used, each with its owner."""
+    for sales in purchases.values():
+        for redemption in (one for sale in sales for one in sale.get("redemptions", ())):
+            yield from ((code["owner"], code["id"]) for code in redemption["codes"])
 
 
 async def _until(database: Database, after: str, *, people: int, documents: int, tx: Tx) -> str | None:

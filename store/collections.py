@@ -13,6 +13,11 @@ EVENTS = "customer_events"
 REDEMPTIONS = "reward_redemptions"
 STOCKS = "reward_stocks"
 REFERRALS = "referrals"
+OFFERS = "offers"
+OFFER_AUDIENCE = "offer_audience"
+OFFER_CODES = "offer_codes"
+OFFER_REDEMPTIONS = "offer_redemptions"
+OFFER_COUNTERS = "offer_counters"
 STORES = "stores"
 PRODUCTS = "products"
 PROGRAMS = "loyalty_programs"
@@ -22,6 +27,7 @@ INSTALLATION = "installation"
 MIGRATIONS = "migrations"
 LEASES = "leases"
 BUCKETS = "rate_buckets"
+AUDIT = "audit"
 
 SHARD_KEYS = {
     CUSTOMERS: {"_id": "hashed"},
@@ -36,7 +42,12 @@ SHARD_KEYS = {
     EVENTS: {"owner": 1},
     REDEMPTIONS: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
+    OFFER_AUDIENCE: {"owner": 1},
+    OFFER_CODES: {"owner": 1},
+    OFFER_REDEMPTIONS: {"owner": 1},
+    OFFER_COUNTERS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
     BUCKETS: {"_id": "hashed"},
+    AUDIT: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

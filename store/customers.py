@@ -8,6 +8,7 @@ from crm.values import CustomerSort
 from store.client import Database, Document, Tx
 from store.collections import CUSTOMERS
 from store.pages import Order
+from store.reads import Reader
 from store.words import fold
 
 ORDERS = {
@@ -35,13 +36,20 @@ def sort_name(customer: Mapping[str, Any]) -> str:
     return fold(f"{customer.get('lastName') or ''} {customer.get('firstName') or ''}")
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return customers in the order of `ids`."""
-    found = {
-        customer["_id"]: customer
-        for customer in await database[CUSTOMERS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    found = await reader.by_ids(CUSTOMERS, ids)
     return [found.get(id_) for id_ in ids]
+
+
+async def existing(database: Database, ids: Sequence[str], *, tx: Tx | None = None) -> set[str]:
+    """Return those of the ids that are customers'."""
+    if not ids:
+        return set()
+    cursor = database[CUSTOMERS].find(
+        {"_id": {"$in": list(ids)}}, projection=["_id"], session=tx.session if tx else None
+    )
+    return {customer["_id"] for customer in await cursor.to_list(None)}
 
 
 async def best(database: Database) -> str | None:
@@ -50,9 +58,9 @@ async def best(database: Database) -> str | None:
     return found["_id"] if found else None
 
 
-async def get(database: Database, id_: str, *, tx: Tx) -> Document | None:
-    """Return a customer as the transaction sees it."""
-    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session)
+async def get(database: Database, id_: str, *, tx: Tx | None = None) -> Document | None:
+    """Return a customer, in a transaction as that sees it."""
+    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session if tx else None)
     return found
 
 

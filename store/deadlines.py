@@ -42,6 +42,12 @@ def timed_out(error: BaseException | None) -> bool:
     return isinstance(error, PyMongoError) and error.timeout
 
 
+def before_deadline() -> contextvars.Context:
+    """Return a context like this one with no deadline: for what several requests wait for, each as long as it may."""
+    before = _BEFORE.get()
+    return contextvars.copy_context() if before is None else before.copy()
+
+
 async def apart(work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
     """Run what must not be left half done: for `seconds` whatever the deadline, to its end whoever is cancelled."""
 

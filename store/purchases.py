@@ -45,9 +45,10 @@ async def get(database: Database, owner: str, id_: str, *, tx: Tx) -> Document |
     return found
 
 
-async def any_of(database: Database, owner: str, *, tx: Tx) -> bool:
+async def any_of(database: Database, owner: str, *, tx: Tx | None = None) -> bool:
     """Whether an owner has any purchase, whatever became of it."""
-    return await database[PURCHASES].find_one({"owner": owner}, projection=["_id"], session=tx.session) is not None
+    session = tx.session if tx else None
+    return await database[PURCHASES].find_one({"owner": owner}, projection=["_id"], session=session) is not None
 
 
 async def insert(database: Database, purchase: Document, *, tx: Tx) -> None:

@@ -14,8 +14,8 @@ from crm.values import Channel, ConsentPurpose, ConsentState, Topic
 from loyalty.ledger import Ledger
 from loyalty.points import Account
 from loyalty.program import tier_of
-from loyalty.tiers import WINDOW, QualifyingSale, TierStep, resumable, step_at, step_before, tier_path
-from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_path
+from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis, TierWindow
 from services.context import Call
 from services.customers import key_documents as customer_keys
 from services.customers import new_customer
@@ -92,10 +92,10 @@ def is_plain(programs: Programs) -> bool:
 
     Else a household is completed basket by basket, through `record_purchase`.
     """
+    policy = programs.ladders[0].policy
     return (
         len(programs.ladders) == 1
-        and resumable(programs.ladders)
-        and programs.ladders[0].policy.basis is TierBasis.POINTS
+        and (policy.basis, policy.window, policy.grace_days) == (TierBasis.POINTS, TierWindow.ROLLING_365_DAYS, 0)
         and all(
             program.pending.kind is not PendingKind.UNTIL_EVENT
             and program.expiry.kind is not ExpiryKind.SLIDING
