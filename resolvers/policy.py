@@ -75,6 +75,8 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Customer.metrics": OWN,
     "Customer.loyalty": KNOWN,
     "Customer.purchases": KNOWN,
+    "Customer.offers": KNOWN,
+    "Customer.recommendations": KNOWN,
     "Customer.feedback": OWN,
     "Customer.referralCode": OWN,
 }

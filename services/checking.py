@@ -32,6 +32,7 @@ from services.liability import Liability
 from services.offer_checking import check_offers, redemption_differences
 from services.sale_checks import metrics_differences, money_differences, points_differences
 from services.stored_sale import key_documents as keys_of_purchase
+from services.taste_checks import taste_differences
 from store import checking, keys
 from store.checking import Window
 from store.client import Document, Tx
@@ -225,6 +226,7 @@ def _differences(
     if customer is not None:
         yield from metrics_differences(customer, purchases)
         yield from _key_differences(owner, keys_of_customer(customer), found)
+    yield from taste_differences(owner, purchases, window.tastes.get(owner, []))
     for sale in purchases:
         if account is None and sale["_id"] != owner:
             continue

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from crm.taste.offer_scoring import Subjects
 from loyalty.program import program_at
 from loyalty.tiers import Ladder, ladders_of
 from loyalty.values import ExpiryKind, Program
 from services.known_offers import AGE_MAX, KnownOffers, LiveOffers
+from services.known_statistics import KnownStatistics
+from services.offer_subjects import subject_of
 from store import programs
 from store.client import Database
+from store.statistics import Pointer
 
 REMEMBERED_MAX = 200_000
 
@@ -75,6 +79,8 @@ class Known:
         self._programs: Programs | None = None
         self._program_changes = 0
         self._programs_at = clock()
+        self.statistics = KnownStatistics(database, clock)
+        self._subjects: tuple[LiveOffers, Pointer | None, Subjects] | None = None
 
     def categories(self, ids: Iterable[str]) -> dict[str, str | None]:
         """Return the categories of those products that were read at most 5 seconds ago, by id."""
@@ -121,6 +127,15 @@ class Known:
         if changes == self._program_changes:  # else a version was saved here while we read
             self._programs, self._programs_at = read, now
         return read
+
+    async def offer_subjects(self, live: LiveOffers) -> Subjects:
+        """Return live offers indexed for scoring; made anew where they or the statistics have changed."""
+        pointer = await self.statistics.pointer()
+        if self._subjects is None or self._subjects[0] is not live or self._subjects[1] != pointer:
+            known = await self.statistics.offers(list(live.by_id))
+            made = Subjects(subject_of(offer, known.get(offer.id)) for offer in live.by_id.values())
+            self._subjects = (live, pointer, made)
+        return self._subjects[2]
 
     def forget_programs(self) -> None:
         """Read the programme anew at the next question: this process has changed it."""

@@ -34,10 +34,11 @@ async def usages(
     personal = [one.id for one in wanted if one.limits.per_customer is not None or one.limits.per_period is not None]
     counted = await offer_redemptions.counters(call.database, shared, tx=tx)
     days = await offer_redemptions.by_person(call.database, customer_id, personal, tx=tx) if customer_id else {}
-    return {one.id: _usage(one, counted.get(one.id, Counted()), days.get(one.id, ()), local_at) for one in wanted}
+    return {one.id: usage_of(one, counted.get(one.id, Counted()), days.get(one.id, ()), local_at) for one in wanted}
 
 
-def _usage(offer: Offer, counted: Counted, days: Sequence[str], local_at: datetime) -> Usage:
+def usage_of(offer: Offer, counted: Counted, days: Sequence[str], local_at: datetime) -> Usage:
+    """Return what was redeemed of an offer: by everybody, and by a person on these days, as of a local instant."""
     period = offer.limits.period
     in_period = 0
     if period is not None and days:

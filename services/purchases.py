@@ -11,6 +11,7 @@ from crm.ids import PURCHASE, product_id
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid
 from crm.values import Role
 from loyalty.tiers import step_before
+from services import tastes
 from services.context import Call
 from services.earnings import earn_sale, needs_lots
 from services.inputs import RecordPurchaseInput
@@ -203,7 +204,7 @@ async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -
 
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
-    """Write what a sale did to its customer: tier, account, ledger, metrics."""
+    """Write what a sale did to its customer: tier, account, ledger, metrics, tastes."""
     new = purchases.qualifying_sale(purchase)
     tier = await reconsider_tier(call, standing, purchase["occurredAt"], new=new, tx=tx)
     points = await write(call, standing, tx=tx)
@@ -216,6 +217,7 @@ async def post(call: Call, standing: Standing, purchase: Document, total: int, *
         steps=ledger.steps_document(standing.steps),
         tx=tx,
     )
+    await tastes.count(call, purchase, tx=tx)
     return [*points, *tier]
 
 

@@ -225,7 +225,7 @@ def _document(input: CartInput, basket: Basket, priced: Priced, payments: Paymen
 
 
 def _offer(call: Call, result: OfferResult) -> Document:
-    reasons = [_reason(call, reason) for reason in result.reasons]
+    reasons = [reason_document(call, reason) for reason in result.reasons]
     return {
         "offerId": result.offer.id,
         "applied": result.applied,
@@ -235,7 +235,8 @@ def _offer(call: Call, result: OfferResult) -> Document:
     }
 
 
-def _reason(call: Call, reason: Reason) -> dict[str, Any]:
+def reason_document(call: Call, reason: Reason) -> dict[str, Any]:
+    """Return why an offer does not apply, as clients see it."""
     return {
         "code": reason.code.value,
         "message": message(reason, call.shop.currency, call.shop.currency_digits),

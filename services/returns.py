@@ -9,7 +9,7 @@ from crm.refusals import Refusal, Refusals, conflict
 from crm.values import PurchaseStatus, Topic
 from loyalty.points import Source
 from loyalty.values import SourceKind
-from services import offers_back, referrals
+from services import offers_back, referrals, tastes
 from services.context import Call
 from services.earnings import count_back
 from services.inputs import ExternalIdInput, PurchaseKey, RecordReturnInput
@@ -126,6 +126,7 @@ async def _take(call: Call, taking: Taking, known: Document, buyer: str | None, 
     await purchases.update(call.database, known["owner"], known["ref"], _stored(changed), tx=tx)
     if standing:
         facts += await _follow(call, standing, changed, back, tx)
+        await tastes.take_back(call, purchase, changed, tx=tx)
     key = {"_id": keys.purchase_return(taking.external_id.pair), "ref": back["id"], "owner": known["owner"]}
     await keys.insert(call.database, [{**key, "purchase": purchase["_id"], "fingerprint": taking.fingerprint}], tx=tx)
     outcome = done(purchase=purchase["_id"], purchaseReturn={"id": back["id"], "purchase": purchase["_id"]})

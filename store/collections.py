@@ -13,6 +13,8 @@ EVENTS = "customer_events"
 REDEMPTIONS = "reward_redemptions"
 STOCKS = "reward_stocks"
 REFERRALS = "referrals"
+TASTES = "tastes"
+TASTE_STATISTICS = "taste_statistics"
 OFFERS = "offers"
 OFFER_AUDIENCE = "offer_audience"
 OFFER_CODES = "offer_codes"
@@ -41,6 +43,7 @@ SHARD_KEYS = {
     CAPS: {"owner": 1},
     EVENTS: {"owner": 1},
     REDEMPTIONS: {"owner": 1},
+    TASTES: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
     OFFER_AUDIENCE: {"owner": 1},
     OFFER_CODES: {"owner": 1},

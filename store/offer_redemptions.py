@@ -53,6 +53,21 @@ async def by_person(
     return days
 
 
+async def by_people(
+    database: Database, owners: Sequence[str], offer_ids: Iterable[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Return the days on which each person redeemed each offer, by both ids; what came back left out."""
+    days: dict[tuple[str, str], list[str]] = {}
+    wanted = list(offer_ids)
+    if not (wanted and owners):
+        return days
+    condition = {"owner": {"$in": list(owners)}, "offerId": {"$in": wanted}, "returned": False}
+    projection = {"_id": 0, "owner": 1, "offerId": 1, "day": 1}
+    for row in await database[OFFER_REDEMPTIONS].find(condition, projection).to_list(None):
+        days.setdefault((row["owner"], row["offerId"]), []).append(row["day"])
+    return days
+
+
 async def recount(database: Database, offer_ids: Iterable[str], *, tx: Tx | None = None) -> dict[str, Counted]:
     """Count offers' redemptions from the rows, from an index alone."""
     wanted = list(offer_ids)

@@ -149,6 +149,17 @@ async def by_ids(database: Database, ids: Sequence[str], *, tx: Tx | None = None
     return [found.get(id_) for id_ in ids]
 
 
+async def ids(database: Database, wanted: Sequence[str], *, tx: Tx) -> frozenset[str]:
+    """Return those of these ids that are there."""
+    cursor = database[OFFERS].find({"_id": {"$in": list(wanted)}}, projection={"_id": 1}, session=tx.session)
+    return frozenset([offer["_id"] for offer in await cursor.to_list(None)])
+
+
+async def insert(database: Database, offers: Sequence[Document], *, tx: Tx) -> None:
+    """Store new offers, for imports."""
+    await database[OFFERS].insert_many(list(offers), session=tx.session)
+
+
 async def put(database: Database, offer: Document, *, tx: Tx) -> None:
     """Store an offer's new version in place of the one before."""
     await database[OFFERS].replace_one({"_id": offer["_id"]}, offer, upsert=True, session=tx.session)
@@ -186,6 +197,22 @@ async def addressed(
         condition, projection={"_id": 0, "offerId": 1}, session=tx.session if tx else None
     )
     return frozenset([member["offerId"] for member in await cursor.to_list(None)])
+
+
+async def addressed_to_each(
+    database: Database, owners: Sequence[str], ids: Iterable[str] | None
+) -> dict[str, frozenset[str]]:
+    """Return which offers, of all or of those with these ids, are addressed to each customer."""
+    found: dict[str, set[str]] = {owner: set() for owner in owners}
+    condition: Document = {"owner": {"$in": list(found)}}
+    if ids is not None:
+        condition["offerId"] = {"$in": list(ids)}
+    cursor = database[OFFER_AUDIENCE].find(
+        condition, projection={"_id": 0, "owner": 1, "offerId": 1}, batch_size=_BATCH
+    )
+    for member in await cursor.to_list(None):
+        found[member["owner"]].add(member["offerId"])
+    return {owner: frozenset(offers) for owner, offers in found.items()}
 
 
 def public_now(now: datetime) -> Mapping[str, object]:

@@ -1,6 +1,6 @@
 """Purchases with their lines and returns, one document each, under the customer or, while anonymous, themselves."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from store.customers import NO_PURCHASES
 from store.pages import Order
 
 NEWEST_FIRST = Order("occurredAt", descending=True)
+SOLD_BATCH = 2000
 OwnedId = tuple[str, str]
 """An owner and the id of something of theirs."""
 
@@ -134,3 +135,11 @@ async def metrics(database: Database, owner: str, *, tx: Tx | None = None) -> di
     del counted["_id"]
     counted["channels"].sort()
     return counted
+
+
+async def things_sold(database: Database) -> AsyncIterator[Document]:
+    """Yield every purchase with what statistics need of it, one after the other, in no order."""
+    fields = dict.fromkeys(("owner", "customerId", "occurredAt", "storeCode", "channel"), 1)
+    fields |= {f"lines.{name}": 1 for name in ("sku", "category", "quantity", "returnedQuantity")}
+    async for purchase in database[PURCHASES].find({}, fields, batch_size=SOLD_BATCH):
+        yield purchase

@@ -33,7 +33,8 @@ ALLOWED = {
       Mutation.recordPurchases Mutation.recordReturn Mutation.recordReturns Mutation.cancelPurchase
       Mutation.claimPurchase Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold
       Mutation.releaseHold Mutation.redeemReward Mutation.trackEvents Customer.id Customer.firstName
-      Customer.lastName Customer.cardNumber Customer.loyalty Customer.purchases""",
+      Customer.lastName Customer.cardNumber Customer.loyalty Customer.purchases
+      Customer.recommendations Customer.offers""",
     Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
       Query.quote
       Query.customer Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
