@@ -18,6 +18,8 @@ from api import graphiql_page, health, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
+from api.limits.door import Door
+from api.limits.meter import Meter
 from api.observability.observing import Observing, observing
 from api.observability.requests import RequestLog
 from api.settings import Settings
@@ -111,7 +113,9 @@ def create_app(
             await open_shop(shop)
             notes = asyncio.create_task(shop.notebook.run(pause))
             app.state.database = database
-            app.state.graphql = GraphQLEndpoint(shop, engine, Authenticator(shop, verifier), _page(settings))
+            engine.meter = Meter(shop) if settings.rate_limit == "on" else None
+            door = Door(Authenticator(shop, verifier), shop, limited=settings.rate_limit == "on")
+            app.state.graphql = GraphQLEndpoint(shop, engine, door, _page(settings))
             yield
         finally:
             await _ended(notes)

@@ -24,36 +24,46 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from api.limits import numbers
+from api.limits.asked import asked_of
+from api.limits.buckets import Throttled
+from api.limits.deadlines import TOO_LATE, in_time
+from api.limits.meter import Meter
 from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
 from api.prepared import Prepared, PreparedOperation
+from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
 from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
+from store.deadlines import timed_out
 
 log = structlog.get_logger()
 
 Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
-TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
-CACHED_LENGTH_MAX = 32_768
+CACHED_LENGTH_MAX = numbers.DOCUMENT_CHARS_MAX
 CACHED_TOTAL_MAX = 262_144
 """Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client gets. `executed` is False where the request itself was refused, before anything ran."""
+    """What a client gets. `executed` is False where the request itself was refused, before anything ran.
+
+    `retry_after` is the seconds to wait before it is worth another try.
+    """
 
     body: dict[str, Any]
     executed: bool
     code: str | None = None
+    retry_after: int | None = None
 
 
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad.
+    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points.
 
     Args:
         executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
@@ -62,6 +72,7 @@ class Engine:
     def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled") -> None:
         self._schema = schema
         self._executor = executor
+        self.meter: Meter | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -72,6 +83,7 @@ class Engine:
             self._prepared.move_to_end(text)
             return prepared
         prepared = self._judge(text)
+        prepared.unpaid = min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
@@ -80,15 +92,20 @@ class Engine:
         return prepared
 
     def _judge(self, text: str) -> Prepared:
+        if len(text) > numbers.DOCUMENT_CHARS_MAX:
+            most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
+            return Prepared(self._schema, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
-            document = parse(text, max_tokens=TOKENS_MAX)
-            errors = validate(self._schema, document, RULES)
+            document = parse(text, max_tokens=numbers.TOKENS_MAX)
+            asked = asked_of(self._schema, document)
+            errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
             return Prepared(self._schema, None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
         except RecursionError:
             too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
             return Prepared(self._schema, None, (too_deep,))
-        return Prepared(self._schema, document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
+        bodies = tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Prepared(self._schema, document, bodies, asked)
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
@@ -111,8 +128,41 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
+        caller = context.caller
+        if self.meter is None:
+            plan = self._plan(text, self._read(text), caller, variables, name, reading=reading)
+            return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
+        try:
+            self.meter.check(caller)
+            prepared = self._read(text)
+            plan = self._plan(text, prepared, caller, variables, name, reading=reading)
+            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
+            if isinstance(plan, Answer):
+                await self.meter.charge(caller, judging)
+                return plan
+            paid = await self.meter.admit(caller, plan.asked, variables, more=judging)
+        except Throttled as problem:
+            return throttled(problem)
+        answer = await self._carry_out(plan, context, variables)
+        await self.meter.settle(paid, context.call, plan.asked, variables, answer.body.get("data"))
+        answer.body["extensions"] = {"cost": self.meter.told(paid)}
+        return answer
+
+    def _read(self, text: str) -> Prepared:
         with step("prepare"):
-            prepared = self.prepare(text)
+            return self.prepare(text)
+
+    def _plan(
+        self,
+        text: str,
+        prepared: Prepared,
+        caller: Caller,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        reading: bool,
+    ) -> PreparedOperation | Answer:
+        """Return the operation that is to be carried out, or why it is not."""
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = prepared.operation(name)
@@ -124,14 +174,20 @@ class Engine:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
         if reading and kind is not OperationType.QUERY:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
-        forbidden = operation.forbidden(context.caller.role)
+        forbidden = operation.forbidden(caller.role)
         if forbidden:
-            return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        too_much = operation.too_much(variables)
-        if too_much:
-            return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        with step("execute"):
-            return self._answer(await self._execute(operation, context, variables))
+            return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
+        too_much = operation.too_much(caller.role, variables)
+        return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
+
+    async def _carry_out(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None
+    ) -> Answer:
+        async with in_time(context.call, operation.asked) as time:
+            with step("execute"):
+                return self._answer(await self._execute(operation, context, variables))
+        assert time.over
+        return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
@@ -172,6 +228,15 @@ def refused(code: str, message: str) -> Answer:
     return Answer({"errors": [refusal_body(code, message)]}, executed=False, code=code)
 
 
+def throttled(problem: Throttled) -> Answer:
+    """Return the answer to a request that comes too soon."""
+    extensions: dict[str, Any] = {"code": "THROTTLED", "retryAfter": problem.seconds}
+    body: dict[str, Any] = {"errors": [{"message": str(problem), "extensions": extensions}]}
+    if problem.cost:
+        body["extensions"] = {"cost": problem.cost}
+    return Answer(body, executed=False, code="THROTTLED", retry_after=problem.seconds)
+
+
 def refusal_body(code: str, message: str) -> dict[str, Any]:
     """Return an error without a place in the document."""
     return {"message": message, "extensions": {"code": code}}
@@ -208,6 +273,8 @@ def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
             told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
             for refusal in refusals
         ]
+    if timed_out(cause):
+        return [told(error, "TIMEOUT", message=TOO_LATE)]
     if _of_arguments(error, cause):
         return [told(error, "GRAPHQL_VALIDATION_FAILED")]
     id_ = uuid4().hex

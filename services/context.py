@@ -70,8 +70,9 @@ class Shop:
 class Call:
     """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
 
-    `refusals` are the codes of all user errors the caller was answered with, `action` is the field that is being
-    answered, for the audit log.
+    `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
+    none. `action` is the field that is being answered, for the audit log. `rows_until` is when a batch begins no
+    further row, by the monotonic clock.
     """
 
     shop: Shop
@@ -80,6 +81,8 @@ class Call:
     claim: Claim | None = None
     claim_completed: bool = False
     refusals: list[str] = field(default_factory=list)
+    misses: int = 0
+    rows_until: float | None = None
     action: str = ""
 
     @property

@@ -25,6 +25,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.deadlines import NEVER, apart, end
 from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
 
 __all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
@@ -35,6 +36,8 @@ CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
+ABORT_SECONDS = 2.0
+COMMIT_SECONDS = 5.0
 DUPLICATE_KEY = 11000
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
@@ -155,8 +158,11 @@ class Database:
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting += 1
         try:
-            async with queue.lock:
+            await _acquired(queue.lock)
+            try:
                 yield
+            finally:
+                queue.lock.release()
         finally:
             queue.waiting -= 1
             if not queue.waiting:
@@ -180,11 +186,12 @@ class Database:
         Args:
             queue: the owner whose writes are kept apart in this process; of several, waited for one after the other in
                 the order given, which must be the same for all: accounts before offers, each by id.
-            seconds: after the queue, no further try starts later than this.
+            seconds: after the queue, no further try starts later than this, nor after the request's deadline. A commit
+                that has begun by then is waited for: its outcome is told, not guessed.
         """
         owners = (queue,) if isinstance(queue, str) else queue or ()
         async with self.queued(*owners):
-            deadline, pause = monotonic() + seconds, FIRST_PAUSE
+            deadline, pause = min(monotonic() + seconds, end()), FIRST_PAUSE
             while True:
                 try:
                     return await self._try(work, deadline)
@@ -217,9 +224,9 @@ class Database:
             try:
                 result = await work(Tx(session))
             except BaseException:
-                await session.abort_transaction()
+                await apart(session.abort_transaction, seconds=ABORT_SECONDS)
                 raise
-            await self._commit(session, deadline)
+            await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
         finally:
             await session.end_session()
@@ -236,6 +243,15 @@ class Database:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _acquired(lock: asyncio.Lock) -> None:
+    """Wait for one's turn, no longer than there is time to use it."""
+    try:
+        async with asyncio.timeout(None if end() == NEVER else end() - monotonic()):
+            await lock.acquire()
+    except TimeoutError:
+        raise Refusal(UserErrorCode.THROTTLED, BUSY) from None
 
 
 def _busy(error: PyMongoError) -> Refusal | None:
