@@ -1,7 +1,7 @@
 """The application: everything is made here from settings and handed down; nothing is a global."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,15 +9,19 @@ from zoneinfo import ZoneInfo
 from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api import graphiql_page, logs
+from api import graphiql_page, logs, trusted
 from api.authentication import Authenticator
+from api.documents import Documents
 from api.engine import Engine
+from api.errors import HANDLERS
 from api.http import GraphQLEndpoint
+from api.origins import CORS, origins
 from api.settings import Settings
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
@@ -78,11 +82,25 @@ def make_verifier(settings: Settings, clock: Callable[[], datetime]) -> TokenVer
     )
 
 
+def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
+    """Return the engine and the trusted documents of the settings, None where any document may run.
+
+    Raises:
+        BadSettings: the file of trusted documents is not one, or one of them does not fit the schema.
+    """
+    engine = Engine(executable(build_schema()), tells_schema=settings.environment == "development")
+    if settings.trusted_documents is None:
+        return engine, None
+    documents = trusted.load(settings.trusted_documents)
+    trusted.check(documents, engine)
+    return engine, documents
+
+
 def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
 ) -> Starlette:
     """Return the application; MongoDB is opened when it starts and closed when it stops."""
-    engine = Engine(executable(build_schema()))
+    engine, documents = make_engine(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -92,7 +110,9 @@ def create_app(
         try:
             await open_shop(shop)
             app.state.database = database
-            app.state.graphql = GraphQLEndpoint(shop, engine, Authenticator(shop, verifier), _page(settings))
+            app.state.graphql = GraphQLEndpoint(
+                shop, engine, Authenticator(shop, verifier), Documents(documents), _page(settings)
+            )
             yield
         finally:
             await verifier.close()
@@ -105,7 +125,8 @@ def create_app(
     ]
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
-    return Starlette(routes=routes, lifespan=lifespan)
+    cors = Middleware(CORS, allowed=origins(settings.cors_origins))
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[cors], exception_handlers=HANDLERS)
 
 
 def from_environ() -> Starlette:

@@ -3,6 +3,7 @@
 Everything between a query's text and its answer is here; HTTP and sockets only carry it.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
+SUGGESTION = re.compile(r" Did you mean [^?]*\?")
+NEEDS_STREAM = "Subscribe over WebSocket (graphql-transport-ws), or name text/event-stream in Accept."
 TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
 CACHED_LENGTH_MAX = 32_768
@@ -54,6 +57,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """An operation that its caller may run."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A document judged once: good, or what is wrong with it."""
 
@@ -62,12 +73,22 @@ class Prepared:
 
 
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad."""
+    """Executes operations of one schema; keeps the last documents, good and bad.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Args:
+        tells_schema: whether introspection and suggestions ("Did you mean ...") are answered.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, tells_schema: bool = True) -> None:
         self._schema = schema
+        self._tells_schema = tells_schema
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        """The schema that operations are of."""
+        return self._schema
 
     def prepare(self, text: str) -> Prepared:
         """Return a document parsed and validated."""
@@ -88,14 +109,26 @@ class Engine:
             document = parse(text, max_tokens=TOKENS_MAX)
             errors = validate(self._schema, document, RULES)
         except GraphQLError as error:
-            return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+            errors = [error]
+            document = None
         except RecursionError:
             return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
+        return Prepared(document, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])))
+
+    def _discreet(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return errors without the names that graphql-core suggests, where the schema is not told."""
+        if self._tells_schema:
+            return errors
+        return [error | {"message": SUGGESTION.sub("", error["message"])} for error in errors]
 
     def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that is meant, None where that is not clear."""
         return get_operation_ast(prepared.document, name) if prepared.document else None
+
+    def subscribes(self, text: str, name: str | None) -> bool:
+        """Whether a subscription is meant."""
+        operation = self.operation(self.prepare(text), name)
+        return operation is not None and operation.operation is OperationType.SUBSCRIPTION
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
@@ -118,24 +151,37 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
+        admitted = self.admit(context, text, variables, name)
+        if isinstance(admitted, Answer):
+            return admitted
+        kind = admitted.operation.operation
+        if kind is OperationType.SUBSCRIPTION:
+            return refused("NOT_ACCEPTABLE", NEEDS_STREAM)
+        if reading and kind is not OperationType.QUERY:
+            return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
+        return self.answer_of(await self.execute(admitted.document, context, variables, name))
+
+    def admit(
+        self, context: Context, text: str, variables: Mapping[str, Any] | None, name: str | None
+    ) -> Admitted | Answer:
+        """Return the operation that is meant, or why the context's caller may not run it; nothing runs yet."""
         prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = self.operation(prepared, name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        if operation.operation is OperationType.SUBSCRIPTION:
-            return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
-        if reading and operation.operation is not OperationType.QUERY:
-            return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         assert prepared.document is not None
-        forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
+        fields = fields_of(self._schema, prepared.document, operation)
+        if not self._tells_schema and any(field.rpartition(".")[2] in DESCRIBING for field in fields):
+            return refused("INTROSPECTION_DISABLED", "The schema is published, and not told here.")
+        forbidden = first_forbidden(context.caller.role, fields)
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
         too_much = self._too_much(prepared.document, operation, variables)
         if too_much:
             return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        return self._answer(await self._execute(prepared.document, context, variables, name))
+        return Admitted(prepared.document, operation)
 
     def _too_much(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
@@ -148,12 +194,20 @@ class Engine:
             return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
         return None
 
-    async def _execute(
-        self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
+    async def execute(
+        self,
+        document: DocumentNode,
+        context: Context,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        root: Any = None,
     ) -> ExecutionResult:
+        """Execute an admitted operation; `root` is the event of a subscription."""
         result: Any = execute(
             self._schema,
             document,
+            root_value=root,
             context_value=context,
             variable_values=dict(variables) if variables else None,
             operation_name=name,
@@ -163,8 +217,9 @@ class Engine:
         assert isinstance(result, ExecutionResult)
         return result
 
-    def _answer(self, result: ExecutionResult) -> Answer:
-        errors = [body for error in result.errors or () for body in bodies_of(error)]
+    def answer_of(self, result: ExecutionResult) -> Answer:
+        """Return what a client gets of an execution: errors told or masked."""
+        errors = self._discreet([body for error in result.errors or () for body in bodies_of(error)])
         if result.data is None and errors and not any("path" in error for error in errors):
             return Answer({"errors": errors}, executed=False, code=errors[0]["extensions"]["code"])
         body: dict[str, Any] = {"data": result.data}

@@ -5,7 +5,6 @@ with the status whether the request was executed at all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,54 +13,50 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.authentication import Authenticator, Unauthenticated
+from api.documents import NOT_TRUSTED, DocumentRefused, Documents
 from api.engine import Answer, Engine, refused
+from api.errors import MASKED
 from api.jwks import IdentityProviderDown
+from api.media import GRAPHQL_JSON, JSON, accepted
+from api.requests import BadRequest, GraphQLRequest, asked, parsed
 from crm.callers import NOBODY, Caller
 from resolvers.context import Context
 from services.context import Shop
 
-JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
 BODY_BYTES_MAX = 4 * 1024 * 1024
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405}
+STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, NOT_TRUSTED: 403, "METHOD_NOT_ALLOWED": 405, "NOT_ACCEPTABLE": 406}
+ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", NOT_TRUSTED})
+"""Codes whose status is told in application/json too: these requests would fail whatever document they carried."""
 log = structlog.get_logger()
-
-
-class BadRequest(Exception):
-    """The HTTP request carries no GraphQL request; `status` says how."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """What a client wants executed."""
-
-    query: str
-    variables: Mapping[str, Any] | None
-    operation_name: str | None
 
 
 class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
-    def __init__(self, shop: Shop, engine: Engine, authenticator: Authenticator, page: HTMLResponse | None) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        engine: Engine,
+        authenticator: Authenticator,
+        documents: Documents,
+        page: HTMLResponse | None,
+    ) -> None:
         self._shop = shop
         self._engine = engine
         self._authenticator = authenticator
+        self._documents = documents
         self._page = page
 
     async def handle(self, request: Request) -> Response:
         """Return the answer to one HTTP request; never an exception."""
         if self._page and _wants_page(request):
             return self._page
-        media = accepted(request.headers.get("accept"))
-        if media is None:
+        takes = accepted(request.headers.get("accept"))
+        if takes.nothing:
             return _json(406, JSON, refused("NOT_ACCEPTABLE", f"Accept {JSON} or {GRAPHQL_JSON}.").body)
+        media = takes.answer or JSON
         try:
-            asked = await read(request)
-            answer = await self._run(request, asked)
+            answer = await self._run(request, await read(request))
         except BadRequest as problem:
             return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
         except Unauthenticated as problem:
@@ -74,50 +69,40 @@ class GraphQLEndpoint:
         allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
         return _json(status_of(answer, media), media, answer.body, allow)
 
-    async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
+    async def _run(self, request: Request, wanted: GraphQLRequest) -> Answer:
         try:
-            caller = await self._caller(request, asked)
+            caller = await self._caller(request, wanted)
+            text = wanted.query if caller is NOBODY else self._documents.text_of(wanted, caller)
             context = Context(self._shop.call(caller))
             return await self._engine.run(
-                context, asked.query, asked.variables, asked.operation_name, reading=request.method != "POST"
+                context, text or "", wanted.variables, wanted.operation_name, reading=request.method != "POST"
             )
-        except (Unauthenticated, IdentityProviderDown):
+        except DocumentRefused as problem:
+            return refused(problem.code, str(problem))
+        except (BadRequest, Unauthenticated, IdentityProviderDown):
             raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
-            return Answer(
-                refused("INTERNAL", "Something went wrong here; it was logged.").body, executed=False, code="INTERNAL"
-            )
+            return refused("INTERNAL", MASKED)
 
-    async def _caller(self, request: Request, asked: GraphQLRequest) -> Caller:
+    async def _caller(self, request: Request, wanted: GraphQLRequest) -> Caller:
         """Return who calls. In development the schema is told to anybody, so that GraphiQL can show it at once."""
         authorization = request.headers.get("authorization")
-        if self._page and authorization is None and self._engine.only_describes(asked.query, asked.operation_name):
+        query = wanted.query if self._page and authorization is None else None
+        if query and self._engine.only_describes(query, wanted.operation_name):
             return NOBODY
         return await self._authenticator.authenticate(authorization)
 
 
 def status_of(answer: Answer, media: str) -> int:
     """Return the status of an answer in the media type it is given in."""
-    if answer.code in ("UNAUTHENTICATED", "METHOD_NOT_ALLOWED"):
-        return STATUS[answer.code]
+    if answer.code in ALWAYS:
+        return STATUS[answer.code or ""]
     if answer.code == "INTERNAL":
         return 500
     if answer.executed or media == JSON:
         return 200
     return STATUS.get(answer.code or "", 400)
-
-
-def accepted(header: str | None) -> str | None:
-    """Return the media type to answer in, None where the client takes neither."""
-    if header is None:
-        return JSON
-    wanted = [part.split(";")[0].strip().lower() for part in header.split(",")]
-    if GRAPHQL_JSON in wanted and (JSON not in wanted or wanted.index(GRAPHQL_JSON) < wanted.index(JSON)):
-        return GRAPHQL_JSON
-    if JSON in wanted or "*/*" in wanted or "application/*" in wanted:
-        return JSON
-    return None
 
 
 async def read(request: Request) -> GraphQLRequest:
@@ -128,15 +113,17 @@ async def read(request: Request) -> GraphQLRequest:
     """
     if request.method != "POST":  # GET, and HEAD, which must not do more than GET does
         parameters: dict[str, Any] = dict(request.query_params)
+        if len(request.query_params.multi_items()) > len(parameters):
+            raise BadRequest(400, "A parameter is there twice.")
         for name in ("variables", "extensions"):
             if parameters.get(name):
-                parameters[name] = _parsed(parameters[name].encode())
-        return _asked(parameters)
+                parameters[name] = parsed(parameters[name].encode())
+        return asked(parameters)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
         raise BadRequest(415, f"Send {JSON}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest(415, "Send the body without a content encoding.")
-    return _asked(_parsed(await _body(request)))
+    return asked(parsed(await _body(request)))
 
 
 async def _body(request: Request) -> bytes:
@@ -146,29 +133,6 @@ async def _body(request: Request) -> bytes:
         if len(body) > BODY_BYTES_MAX:
             raise BadRequest(413, f"A request has at most {BODY_BYTES_MAX} bytes.")
     return bytes(body)
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError):
-        raise BadRequest(400, "This is not JSON in UTF-8.") from None
-
-
-def _asked(parameters: Any) -> GraphQLRequest:
-    if not isinstance(parameters, dict):
-        raise BadRequest(400, "Expected a JSON object with a query.")
-    query, variables = parameters.get("query"), parameters.get("variables")
-    name = parameters.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequest(400, "The query is missing.")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequest(400, "variables must be an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest(400, "operationName must be a string.")
-    if not isinstance(parameters.get("extensions", {}), (dict, type(None))):
-        raise BadRequest(400, "extensions must be an object.")
-    return GraphQLRequest(query, variables, name or None)
 
 
 def _wants_page(request: Request) -> bool:

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from api.app import make_engine
 from api.cli.runtime import (
     DEFAULT_DATA_DIR,
     DataDir,
@@ -80,6 +81,8 @@ def run_server(
     leave_on(signal.SIGTERM)  # uvicorn drains, then raises the signal again for whoever had it before
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
         _check_port(host, port)
+        if settings.trusted_documents:
+            make_engine(settings)  # here a bad file is one sentence, and in a worker a traceback
         prepare(settings)
         # Workers read their settings from the environment, and find there what was decided here.
         os.environ[f"{PREFIX}MONGODB_URI"], os.environ[f"{PREFIX}SECRET"] = (
@@ -97,6 +100,8 @@ def run_server(
                 log_level="warning",
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
+                ws_max_size=65_536,
+                ws_per_message_deflate=False,  # compressed, an idle socket takes twice the memory
             )
 
 
