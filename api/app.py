@@ -1,5 +1,6 @@
 """The application: everything is made here from settings and handed down; nothing is a global."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from api import graphiql_page, logs, trusted
 from api.authentication import Authenticator
@@ -22,7 +24,10 @@ from api.engine import Engine
 from api.errors import HANDLERS
 from api.http import GraphQLEndpoint
 from api.origins import CORS, origins
+from api.runner import Runner
 from api.settings import Settings
+from api.sockets import SocketEndpoint
+from api.streams import Streams
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
 from services.context import Shop, utc_now
@@ -101,6 +106,7 @@ def create_app(
 ) -> Starlette:
     """Return the application; MongoDB is opened when it starts and closed when it stops."""
     engine, documents = make_engine(settings)
+    allowed = origins(settings.cors_origins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -109,23 +115,31 @@ def create_app(
         verifier = make_verifier(settings, clock)
         try:
             await open_shop(shop)
-            app.state.database = database
-            app.state.graphql = GraphQLEndpoint(
-                shop, engine, Authenticator(shop, verifier), Documents(documents), _page(settings)
-            )
-            yield
+            app.state.database, app.state.shop = database, shop
+            authenticator, runner = Authenticator(shop, verifier), Runner(shop, engine, Documents(documents))
+            streams = app.state.streams = Streams(authenticator.holds)
+            app.state.graphql = GraphQLEndpoint(runner, authenticator, streams, _page(settings))
+            app.state.sockets = SocketEndpoint(runner, authenticator, streams, allowed)
+            sweeping = asyncio.create_task(streams.sweep_forever(), name="sweep of streams")
+            try:
+                yield
+            finally:
+                sweeping.cancel()
+                streams.drain()
+                await shop.live.close()
         finally:
             await verifier.close()
             await database.close()
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/graphql", _graphql, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", _socket),
         Route("/health/live", _live),
         Route("/health/ready", _ready),
     ]
     if settings.environment == "development":
-        routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
-    cors = Middleware(CORS, allowed=origins(settings.cors_origins))
+        routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))
+    cors = Middleware(CORS, allowed=allowed)
     return Starlette(routes=routes, lifespan=lifespan, middleware=[cors], exception_handlers=HANDLERS)
 
 
@@ -145,6 +159,11 @@ def _page(settings: Settings) -> HTMLResponse | None:
 async def _graphql(request: Request) -> Response:
     endpoint: GraphQLEndpoint = request.app.state.graphql
     return await endpoint.handle(request)
+
+
+async def _socket(websocket: WebSocket) -> None:
+    endpoint: SocketEndpoint = websocket.app.state.sockets
+    await endpoint.handle(websocket)
 
 
 async def _live(_: Request) -> Response:

@@ -125,11 +125,6 @@ class Engine:
         """Return the operation that is meant, None where that is not clear."""
         return get_operation_ast(prepared.document, name) if prepared.document else None
 
-    def subscribes(self, text: str, name: str | None) -> bool:
-        """Whether a subscription is meant."""
-        operation = self.operation(self.prepare(text), name)
-        return operation is not None and operation.operation is OperationType.SUBSCRIPTION
-
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
         operation = self.operation(self.prepare(text), name)

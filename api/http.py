@@ -13,15 +13,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.authentication import Authenticator, Unauthenticated
-from api.documents import NOT_TRUSTED, DocumentRefused, Documents
-from api.engine import Answer, Engine, refused
+from api.documents import NOT_TRUSTED
+from api.engine import Answer, refused
 from api.errors import MASKED
+from api.event_stream import EventStream, one
 from api.jwks import IdentityProviderDown
-from api.media import GRAPHQL_JSON, JSON, accepted
+from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
 from api.requests import BadRequest, GraphQLRequest, asked, parsed
+from api.runner import Runner
+from api.streams import Streams
 from crm.callers import NOBODY, Caller
-from resolvers.context import Context
-from services.context import Shop
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, NOT_TRUSTED: 403, "METHOD_NOT_ALLOWED": 405, "NOT_ACCEPTABLE": 406}
@@ -34,17 +35,11 @@ class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
     def __init__(
-        self,
-        shop: Shop,
-        engine: Engine,
-        authenticator: Authenticator,
-        documents: Documents,
-        page: HTMLResponse | None,
+        self, runner: Runner, authenticator: Authenticator, streams: Streams, page: HTMLResponse | None
     ) -> None:
-        self._shop = shop
-        self._engine = engine
+        self._runner = runner
         self._authenticator = authenticator
-        self._documents = documents
+        self._streams = streams
         self._page = page
 
     async def handle(self, request: Request) -> Response:
@@ -56,7 +51,7 @@ class GraphQLEndpoint:
             return _json(406, JSON, refused("NOT_ACCEPTABLE", f"Accept {JSON} or {GRAPHQL_JSON}.").body)
         media = takes.answer or JSON
         try:
-            answer = await self._run(request, await read(request))
+            return await self._respond(request, takes, media)
         except BadRequest as problem:
             return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
         except Unauthenticated as problem:
@@ -66,30 +61,25 @@ class GraphQLEndpoint:
             return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
         except ClientDisconnect:
             return Response(status_code=499)
-        allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
-        return _json(status_of(answer, media), media, answer.body, allow)
-
-    async def _run(self, request: Request, wanted: GraphQLRequest) -> Answer:
-        try:
-            caller = await self._caller(request, wanted)
-            text = wanted.query if caller is NOBODY else self._documents.text_of(wanted, caller)
-            context = Context(self._shop.call(caller))
-            return await self._engine.run(
-                context, text or "", wanted.variables, wanted.operation_name, reading=request.method != "POST"
-            )
-        except DocumentRefused as problem:
-            return refused(problem.code, str(problem))
-        except (BadRequest, Unauthenticated, IdentityProviderDown):
-            raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
-            return refused("INTERNAL", MASKED)
+            return _answered(refused("INTERNAL", MASKED), media)
+
+    async def _respond(self, request: Request, takes: Accepted, media: str) -> Response:
+        wanted = await read(request)
+        caller = await self._caller(request, wanted)
+        streaming = takes.stream and request.method != "HEAD"
+        result = await self._runner.run(caller, wanted, reading=request.method != "POST", streaming=streaming)
+        if isinstance(result, Answer):
+            if takes.answer:
+                return _answered(result, media)
+            result = one(result)
+        return EventStream(result, self._streams, caller, request.headers.get("authorization", ""))
 
     async def _caller(self, request: Request, wanted: GraphQLRequest) -> Caller:
         """Return who calls. In development the schema is told to anybody, so that GraphiQL can show it at once."""
         authorization = request.headers.get("authorization")
-        query = wanted.query if self._page and authorization is None else None
-        if query and self._engine.only_describes(query, wanted.operation_name):
+        if self._page and authorization is None and self._runner.only_describes(wanted):
             return NOBODY
         return await self._authenticator.authenticate(authorization)
 
@@ -141,6 +131,11 @@ def _wants_page(request: Request) -> bool:
         and "query" not in request.query_params
         and "text/html" in request.headers.get("accept", "")
     )
+
+
+def _answered(answer: Answer, media: str) -> Response:
+    allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
+    return _json(status_of(answer, media), media, answer.body, allow)
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:

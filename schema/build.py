@@ -13,6 +13,7 @@ from schema.loyalty import LoyaltyAccount, PointsTransaction
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 
 __all__ = ["build_schema", "enums", "executable", "inputs"]
 
@@ -35,6 +36,7 @@ def build_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         Query,
         Mutation,
+        Subscription,
         types=[LoyaltyAccount, PointsTransaction],
         directives=[idempotent],
         config=StrawberryConfig(default_resolver=default_resolver, scalar_map=SCALARS),

@@ -14,6 +14,7 @@ from crm.ids import time_ordered
 from crm.money import digits_of
 from services.input_types import Rules
 from services.known import Known
+from services.live import Live
 from store.client import Database
 from store.idempotency import Claim
 
@@ -41,10 +42,12 @@ class Shop:
     clock: Callable[[], datetime] = utc_now
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    live: Live = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock)
+        self.live = Live(self.database)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""

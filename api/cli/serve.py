@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -29,6 +29,7 @@ from api.cli.runtime import (
     run_in_shop,
 )
 from api.settings import PREFIX, Settings
+from api.socket_protocol import MESSAGE_BYTES_MAX
 from services.context import Shop
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -37,8 +38,20 @@ Workers = Annotated[int, typer.Option(help="Processes that answer.", min=1, max=
 NoWorker = Annotated[bool, typer.Option("--no-worker", help="Start no worker; `crm worker` runs elsewhere.")]
 DRAIN_SECONDS = 10
 WORKER_STOP_SECONDS = 10
+# uvicorn kills a worker that is silent for so long, and one that still imports is: on a busy machine 5 s, its default,
+# started workers over and over and never got to serve.
+WORKER_HEALTH_SECONDS = 30
 WATCH_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+SERVER: dict[str, Any] = {
+    "log_level": "warning",
+    "timeout_graceful_shutdown": DRAIN_SECONDS,
+    "timeout_worker_healthcheck": WORKER_HEALTH_SECONDS,
+    "server_header": False,
+    "ws_max_size": MESSAGE_BYTES_MAX,
+    "ws_per_message_deflate": False,  # compressed, an idle socket takes twice the memory
+}
+"""How uvicorn serves, whatever it serves on."""
 PROJECT = Path(__file__).parents[2]
 
 
@@ -97,11 +110,7 @@ def run_server(
                 host=host,
                 port=port,
                 workers=workers,
-                log_level="warning",
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-                server_header=False,
-                ws_max_size=65_536,
-                ws_per_message_deflate=False,  # compressed, an idle socket takes twice the memory
+                **SERVER,
             )
 
 
