@@ -23,9 +23,9 @@ COMPLETE = b"event: complete\ndata: \n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-async def one(answer: Answer) -> AsyncGenerator[Answer, None]:
-    """Yield a single answer, for a client that takes nothing but a stream."""
-    yield answer
+def single(answer: Answer) -> Response:
+    """Return a stream of one answer, whole at once, for a client that takes nothing but a stream."""
+    return Response(event(answer) + COMPLETE, headers=HEADERS, media_type=EVENT_STREAM)
 
 
 def event(answer: Answer) -> bytes:

@@ -16,7 +16,7 @@ from api.authentication import Authenticator, Unauthenticated
 from api.documents import NOT_TRUSTED
 from api.engine import Answer, refused
 from api.errors import MASKED
-from api.event_stream import EventStream, one
+from api.event_stream import EventStream, single
 from api.jwks import IdentityProviderDown
 from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
 from api.requests import BadRequest, GraphQLRequest, asked, parsed
@@ -71,9 +71,7 @@ class GraphQLEndpoint:
         streaming = takes.stream and request.method != "HEAD"
         result = await self._runner.run(caller, wanted, reading=request.method != "POST", streaming=streaming)
         if isinstance(result, Answer):
-            if takes.answer:
-                return _answered(result, media)
-            result = one(result)
+            return _answered(result, media) if takes.answer else single(result)
         return EventStream(result, self._streams, caller, request.headers.get("authorization", ""))
 
     async def _caller(self, request: Request, wanted: GraphQLRequest) -> Caller:

@@ -76,8 +76,8 @@ class Streams:
                 del self._of[caller.principal]
 
     async def still_good(self, authorization: str) -> bool:
-        """Whether the credential of a stream still is good; nobody's, to whom the schema is told, always is."""
-        return not authorization or await self._holds(authorization)
+        """Whether the credential of a stream still is good."""
+        return await self._holds(authorization)
 
     async def sweep(self) -> None:
         """End every stream whose credential no longer holds."""

@@ -57,7 +57,7 @@ async def test_a_query_of_a_client_that_takes_nothing_else_is_one_event(live: Li
     response, body = await whole_body(live, "{ __typename }")
 
     assert response.headers["content-type"].startswith("text/event-stream")
-    assert body == b':\n\nevent: next\ndata: {"data":{"__typename":"Query"}}\n\nevent: complete\ndata: \n\n'
+    assert body == b'event: next\ndata: {"data":{"__typename":"Query"}}\n\nevent: complete\ndata: \n\n'
     assert live.streams == 0
 
 
@@ -65,7 +65,7 @@ async def test_lines_end_with_lf_alone_and_text_cannot_break_an_event(live: List
     _, body = await whole_body(live, '{ stores(after: "a\\r\\n\\r\\nevent: next\\ndata: 5\\n\\n") { totalCount } }')
 
     assert b"\r" not in body
-    assert body.count(b"\n\n") == 3
+    assert body.count(b"\n\n") == 2
 
 
 @pytest.mark.parametrize(
