@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ledger
+from bench import ledger, subscribers
 from store.embedded import EmbeddedMongo
 
 CRM = [sys.executable, "-m", "api.cli"]
@@ -52,6 +52,8 @@ def main() -> None:
             ledger.measure(table, driver)
     with console.status("Tills at once"):
         ledger.measure_tills(table)
+    with console.status("Subscribers"):
+        subscribers.measure(table)
     with tempfile.TemporaryDirectory() as folder:
         for driver in ("motor", "pymongo"):
             with console.status(f"Full import over {driver}"):
