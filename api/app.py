@@ -93,7 +93,8 @@ def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
     Raises:
         BadSettings: the file of trusted documents is not one, or one of them does not fit the schema.
     """
-    engine = Engine(executable(build_schema()), tells_schema=settings.environment == "development")
+    told = settings.environment == "development"
+    engine = Engine(executable(build_schema()), executor=settings.executor, tells_schema=told)
     if settings.trusted_documents is None:
         return engine, None
     documents = trusted.load(settings.trusted_documents)

@@ -8,36 +8,34 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from api.operation import IdempotentOnMutations, fields_of
-from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
+from api.operation import IdempotentOnMutations
+from api.prepared import DESCRIBING, Prepared, PreparedOperation
+from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
+from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
-from resolvers.policy import first_forbidden
 
 log = structlog.get_logger()
 
+Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
-DESCRIBING = frozenset({"__schema", "__type"})
 SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 NEEDS_STREAM = "Subscribe over WebSocket (graphql-transport-ws), or name text/event-stream in Accept."
 TOKENS_MAX = 10_000
@@ -56,31 +54,17 @@ class Answer:
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """An operation that its caller may run."""
-
-    document: DocumentNode
-    operation: OperationDefinitionNode
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document judged once: good, or what is wrong with it."""
-
-    document: DocumentNode | None
-    errors: tuple[dict[str, Any], ...] = ()
-
-
 class Engine:
     """Executes operations of one schema; keeps the last documents, good and bad.
 
     Args:
+        executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
         tells_schema: whether introspection and suggestions ("Did you mean ...") are answered.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, tells_schema: bool = True) -> None:
+    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled", tells_schema: bool = True) -> None:
         self._schema = schema
+        self._executor = executor
         self._tells_schema = tells_schema
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
@@ -109,11 +93,12 @@ class Engine:
             document = parse(text, max_tokens=TOKENS_MAX)
             errors = validate(self._schema, document, RULES)
         except GraphQLError as error:
-            errors = [error]
-            document = None
+            return Prepared(self._schema, None, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED")])))
         except RecursionError:
-            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])))
+            too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
+            return Prepared(self._schema, None, (too_deep,))
+        bodies = self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
+        return Prepared(self._schema, document, tuple(bodies))
 
     def _discreet(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return errors without the names that graphql-core suggests, where the schema is not told."""
@@ -121,14 +106,10 @@ class Engine:
             return errors
         return [error | {"message": SUGGESTION.sub("", error["message"])} for error in errors]
 
-    def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation that is meant, None where that is not clear."""
-        return get_operation_ast(prepared.document, name) if prepared.document else None
-
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
-        operation = self.operation(self.prepare(text), name)
-        selections = operation.selection_set.selections if operation else ()
+        operation = self.prepare(text).operation(name)
+        selections = operation.node.selection_set.selections if operation else ()
         asked = {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
         return len(asked) == len(selections) and bool(asked & DESCRIBING) and asked <= {*DESCRIBING, "__typename"}
 
@@ -146,66 +127,68 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        admitted = self.admit(context, text, variables, name)
-        if isinstance(admitted, Answer):
-            return admitted
-        kind = admitted.operation.operation
-        if kind is OperationType.SUBSCRIPTION:
-            return refused("NOT_ACCEPTABLE", NEEDS_STREAM)
-        if reading and kind is not OperationType.QUERY:
-            return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
-        return self.answer_of(await self.execute(admitted.document, context, variables, name))
+        plan = self._plan(self.prepare(text), context.caller, variables, name, reading=reading)
+        return plan if isinstance(plan, Answer) else await self.carry_out(plan, context, variables)
 
     def admit(
         self, context: Context, text: str, variables: Mapping[str, Any] | None, name: str | None
-    ) -> Admitted | Answer:
-        """Return the operation that is meant, or why the context's caller may not run it; nothing runs yet."""
-        prepared = self.prepare(text)
-        if prepared.errors:
-            return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
-        operation = self.operation(prepared, name)
-        if operation is None:
-            return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        assert prepared.document is not None
-        fields = fields_of(self._schema, prepared.document, operation)
-        if not self._tells_schema and any(field.rpartition(".")[2] in DESCRIBING for field in fields):
-            return refused("INTROSPECTION_DISABLED", "The schema is published, and not told here.")
-        forbidden = first_forbidden(context.caller.role, fields)
-        if forbidden:
-            return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        too_much = self._too_much(prepared.document, operation, variables)
-        if too_much:
-            return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        return Admitted(prepared.document, operation)
+    ) -> PreparedOperation | Answer:
+        """Return the operation that is to be followed or carried out, or why the caller may not; nothing runs yet."""
+        return self._plan(self.prepare(text), context.caller, variables, name, streaming=True)
 
-    def _too_much(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-    ) -> str | None:
-        """Return what of an operation is too much, in a sentence; None where nothing is."""
-        size = Size(self._schema, document, variables)
-        if size.mutations(operation) > MUTATIONS_MAX:
-            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
-        if size.objects(operation) > OBJECTS_MAX:
-            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
-        return None
-
-    async def execute(
+    def _plan(
         self,
-        document: DocumentNode,
-        context: Context,
+        prepared: Prepared,
+        caller: Caller,
         variables: Mapping[str, Any] | None,
         name: str | None,
         *,
-        root: Any = None,
-    ) -> ExecutionResult:
+        reading: bool = False,
+        streaming: bool = False,
+    ) -> PreparedOperation | Answer:
+        """Return the operation that is to be carried out, or why it is not."""
+        if prepared.errors:
+            return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
+        operation = prepared.operation(name)
+        if operation is None:
+            return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
+        kind = operation.node.operation
+        if reading and kind is OperationType.MUTATION:
+            return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
+        forbidden = operation.forbidden(caller.role)
+        if forbidden:
+            return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
+        if kind is OperationType.SUBSCRIPTION and not streaming:
+            return refused("NOT_ACCEPTABLE", NEEDS_STREAM)
+        if operation.describes and not self._tells_schema:
+            return refused("INTROSPECTION_DISABLED", "The schema is published, and not told here.")
+        too_much = operation.too_much(variables)
+        return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
+
+    async def carry_out(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
+    ) -> Answer:
         """Execute an admitted operation; `root` is the event of a subscription."""
+        return self.answer_of(await self._execute(operation, context, variables, root))
+
+    async def _execute(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
+    ) -> ExecutionResult:
+        """Run an operation by its plan, or by graphql-core where it has none; which of them is known before it runs."""
+        if self._executor == "compiled" and operation.compiled:
+            try:
+                ready = operation.compiled.prepare(variables)
+            except NotCompiled:
+                pass
+            else:
+                return await ready.execute(context, root) if isinstance(ready, Ready) else ExecutionResult(None, ready)
         result: Any = execute(
             self._schema,
-            document,
+            operation.document,
             root_value=root,
             context_value=context,
             variable_values=dict(variables) if variables else None,
-            operation_name=name,
+            operation_name=operation.node.name.value if operation.node.name else None,
         )
         if isawaitable(result):
             result = await result

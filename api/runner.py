@@ -60,5 +60,5 @@ class Runner:
         return request.query or "" if caller is NOBODY else self._documents.text_of(request, caller)
 
     def _kind(self, text: str, request: GraphQLRequest) -> OperationType | None:
-        operation = self._engine.operation(self._engine.prepare(text), request.operation_name)
-        return operation.operation if operation else None
+        operation = self._engine.prepare(text).operation(request.operation_name)
+        return operation.node.operation if operation else None

@@ -37,6 +37,9 @@ class Settings(BaseModel):
     mongo_driver: Literal["motor", "pymongo"] = Field(
         "motor", description="`pymongo` uses PyMongo's own asyncio API, 1.2 to 1.7 times faster a call."
     )
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="`graphql-core` runs operations the ordinary way, several times slower."
+    )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(

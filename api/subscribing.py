@@ -7,7 +7,8 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, OperationType, create_source_event_stream
 from graphql.execution import Executor
 
-from api.engine import Admitted, Answer, Engine
+from api.engine import Answer, Engine
+from api.prepared import PreparedOperation
 from resolvers.context import Context
 
 Events = AsyncGenerator[Answer, None]
@@ -27,13 +28,13 @@ async def subscribe(
         fresh: makes a context of this instant; each event is executed in one of its own.
     """
     context = fresh()
-    admitted = engine.admit(context, text, variables, name)
-    if isinstance(admitted, Answer):
-        return admitted
-    assert admitted.operation.operation is OperationType.SUBSCRIPTION
+    operation = engine.admit(context, text, variables, name)
+    if isinstance(operation, Answer):
+        return operation
+    assert operation.node.operation is OperationType.SUBSCRIPTION
     executor = Executor.build(
         engine.schema,
-        admitted.document,
+        operation.document,
         context_value=context,
         raw_variable_values=dict(variables or {}),
         operation_name=name,
@@ -45,22 +46,21 @@ async def subscribe(
         source = await source
     if isinstance(source, ExecutionResult):
         return engine.answer_of(source)
-    return _answers(engine, fresh, admitted, variables, name, source)
+    return _answers(engine, fresh, operation, variables, source)
 
 
 async def _answers(
     engine: Engine,
     fresh: Callable[[], Context],
-    admitted: Admitted,
+    operation: PreparedOperation,
     variables: Mapping[str, Any] | None,
-    name: str | None,
     source: AsyncIterable[Any],
 ) -> Events:
     try:
         async for event in source:
-            yield engine.answer_of(await engine.execute(admitted.document, fresh(), variables, name, root=event))
+            yield await engine.carry_out(operation, fresh(), variables, event)
     except Exception as problem:  # noqa: BLE001 -- the source's: told or masked like any other
-        error = GraphQLError(str(problem), admitted.operation, path=[_response_key(admitted)], original_error=problem)
+        error = GraphQLError(str(problem), operation.node, path=[_response_key(operation)], original_error=problem)
         yield engine.answer_of(ExecutionResult(None, errors=[error]))
     finally:
         close = getattr(source, "aclose", None)
@@ -68,8 +68,8 @@ async def _answers(
             await close()
 
 
-def _response_key(admitted: Admitted) -> str:
+def _response_key(operation: PreparedOperation) -> str:
     """Return under which name the one field of a subscription is answered."""
-    selection: Any = admitted.operation.selection_set.selections[0]
+    selection: Any = operation.node.selection_set.selections[0]
     name = getattr(selection, "alias", None) or getattr(selection, "name", None)
     return name.value if name else "subscription"

@@ -7,6 +7,7 @@ the first time at once cannot make two products.
 
 import hashlib
 import re
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -47,6 +48,7 @@ def derived(prefix: str, name: str) -> str:
     return f"{prefix}_{encode(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], 'big'))}"
 
 
+@lru_cache(maxsize=10_000)
 def product_id(sku: str) -> str:
     """Return the id of the product with this SKU."""
     return derived(PRODUCT, sku)

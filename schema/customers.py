@@ -8,10 +8,11 @@ from crm.ids import CUSTOMER, account_of
 from crm.numbers import round_half_up
 from crm.values import Channel, ConsentPurpose, ConsentState, LifecycleStage
 from resolvers import customers, feedback, points, purchases
-from resolvers.lists import PageArguments, load_pages
+from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.feedback import Feedback
-from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
+from schema.fields import After, Before, First, Info, Last, computed, relation, stored
+from schema.listed import listed
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
 from schema.scalars import JSON, Date, DateTime
@@ -81,8 +82,8 @@ class Customer(Node):
         points.accounts, "The person's points.", key=lambda customer: account_of(customer["_id"])
     )
 
-    @field("Purchases through every channel, newest first.")
-    async def purchases(
+    @listed("Purchases through every channel, newest first.")
+    def purchases(
         self: Any,
         info: Info,
         first: First = None,
@@ -92,15 +93,13 @@ class Customer(Node):
         channel: Annotated[Channel | None, strawberry.argument(description="Only through this channel.")] = None,
     ) -> Connection[Purchase]:
         """Return a part of the purchase history."""
-        part = purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
 
-    @field("What the person has said, newest first.")
-    async def feedback(
+    @listed("What the person has said, newest first.")
+    def feedback(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Feedback]:
         """Return a part of the person's feedback."""
-        part = feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
 
     is_type_of = known_by(CUSTOMER)

@@ -1,11 +1,12 @@
 """The kinds of fields, and the one way mutations and queries take their arguments in.
 
 Sources are stored documents, so a field whose name is the document's needs nothing but a description. What a class
-annotation says is the GraphQL type; no instance of these classes is ever made.
+annotation says is the GraphQL type; no instance of these classes is ever made. Each kind is a resolver and says the
+same once more to executor/, which answers a whole level at once (docs/executor.md).
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -15,6 +16,7 @@ from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from crm.refusals import Refusal, Refusals, invalid
+from executor.kinds import KIND, Computed, Kind, Related, Stored
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
@@ -48,7 +50,7 @@ def stored(description: str, at: str | None = None) -> Any:
     def resolve(root: Any) -> Any:
         return value_at(root, at)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Stored(resolve), resolve, description)
 
 
 def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
@@ -57,16 +59,19 @@ def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return compute(root, info.context)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Computed(compute), resolve, description)
 
 
-def answered(answer: Callable[[Context, Any], Awaitable[Any]], description: str) -> Any:
-    """Return a field worked out from the document by a resolver that may have to ask."""
+def answered(answer: Callable[[Context, Any], Any], description: str) -> Any:
+    """Return a field worked out from the document by a resolver that may have to ask.
 
-    async def resolve(root: Any, info: Info) -> Any:
-        return await answer(info.context, root)
+    `answer` returns the value where it has it, and an awaitable only where somebody has to be asked.
+    """
 
-    return strawberry.field(resolver=resolve, description=description)
+    def resolve(root: Any, info: Info) -> Any:
+        return answer(info.context, root)
+
+    return _of_kind(Computed(lambda root, context: answer(context, root)), resolve, description)
 
 
 def relation(load: Load, description: str, *, key: Callable[[Any], Any | None]) -> Any:
@@ -76,7 +81,22 @@ def relation(load: Load, description: str, *, key: Callable[[Any], Any | None]) 
         wanted = key(root)
         return None if wanted is None else await info.context.load(load, wanted)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Related(load, key), resolve, description)
+
+
+def _of_kind(kind: Kind, resolver: Callable[..., Any], description: str) -> Any:
+    return strawberry.field(resolver=resolver, description=description, metadata={KIND: kind})
+
+
+def kind_of(field: StrawberryField) -> Kind | None:
+    """Return the kind a field was declared with, None where its resolver has to answer."""
+    if not field.is_basic_field:
+        kind: Kind | None = field.metadata.get(KIND)
+        return kind
+    name = field.python_name
+    if name == "id":
+        return Stored(lambda source: default_resolver(source, name))
+    return Stored(lambda source: default_resolver(source, name), to_camel(name))
 
 
 Decorator = Callable[[Callable[..., Any]], Any]

@@ -192,7 +192,8 @@ async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
     """Write what a sale did to its customer: tier, account, ledger, metrics."""
-    tier = await reconsider_tier(call, standing, purchase["occurredAt"], tx=tx)
+    new = purchases.qualifying_sale(purchase)
+    tier = await reconsider_tier(call, standing, purchase["occurredAt"], new=new, tx=tx)
     points = await write(call, standing, tx=tx)
     await customers.count_sale(
         call.database,

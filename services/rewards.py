@@ -83,7 +83,8 @@ async def redeem_in_sale(
         for reward in taken
     ]
     await stored.insert(call.database, redemptions, tx=tx)
-    purchase["redemptions"] = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    named = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    purchase["redemptions"] = [*purchase.get("redemptions", ()), *named]  # a code's may stand there
     return parts
 
 
@@ -135,7 +136,7 @@ def _redemption(call: Call, owner: str, reward: Reward, *, status: str) -> Docum
 
 def _named(redemption: Document, value: int | None, *, code: bool = False) -> Document:
     """Return a redemption as its purchase keeps it."""
-    names = {name: redemption[name] for name in ("owner", "rewardId")}
+    names = {name: redemption[name] for name in ("owner", "rewardId", "productSku")}
     return {"id": redemption["_id"], **names, "value": value, "code": code}
 
 

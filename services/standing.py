@@ -16,7 +16,7 @@ from loyalty.tiers import (
     TierStep,
     ladder_at,
     qualifying,
-    resumable,
+    resumption,
     step_at,
     tier_path,
     window_of,
@@ -24,6 +24,7 @@ from loyalty.tiers import (
 from loyalty.values import Program, TierWindow
 from services.context import Call
 from services.known import Programs
+from services.recent_sales import after_of, recent_document, recent_sales
 from store import customers, holds, purchases
 from store import ledger as accounts
 from store.client import Document, Tx
@@ -144,21 +145,26 @@ async def _holds(call: Call, account: Document, hold_id: str | None, tx: Tx) -> 
     return [*active, asked] if asked else active
 
 
-async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime | None, *, tx: Tx) -> list[Fact]:
+async def reconsider_tier(
+    call: Call, standing: Standing, changed_at: datetime | None, *, new: QualifyingSale | None = None, tx: Tx
+) -> list[Fact]:
     """Work the tier out anew, and return the fact of a tier that is another now.
 
     Args:
         changed_at: the sale that was recorded or changed; None: any may have.
+        new: that sale, where it is the only one that the account does not know yet.
     """
-    programs = standing.programs
-    resume = changed_at is not None and resumable(programs.ladders) and not outdated(standing.account, programs)
-    since = min(changed_at, call.now) - WINDOW if resume and changed_at else None
-    sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
+    programs, zone = standing.programs, call.shop.time_zone
+    resume = None
+    if changed_at is not None and not outdated(standing.account, programs):
+        changed_at = min(changed_at, call.now)  # what is told now needs the sales that count now
+        resume = resumption(standing.steps, ladders=programs.ladders, from_=changed_at, zone=zone)
+    sales = await _sales(call, standing, resume.after if resume else None, new, tx=tx)
     standing.steps = tier_path(
         sales,
         ladders=programs.ladders,
         joined=standing.account["createdAt"],
-        zone=call.shop.time_zone,
+        zone=zone,
         currency_digits=call.shop.currency_digits,
         resume=standing.steps if resume else (),
         from_=changed_at if resume else None,
@@ -169,6 +175,20 @@ async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime |
     after = step_at(standing.steps, call.now)
     standing.account["tierId"] = after.tier
     return tier_facts(standing.customer_id, before, after)
+
+
+async def _sales(
+    call: Call, standing: Standing, since: datetime | None, new: QualifyingSale | None, *, tx: Tx
+) -> list[QualifyingSale]:
+    """Return at least all sales after `since`, and let the account keep them as far as it can."""
+    known = recent_sales(standing.account, since) if new else None
+    if known is not None and new:
+        sales, after = [*known, new], after_of(standing.account)
+    else:
+        found = await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)
+        sales, after = [sale for _, sale in found], since
+    standing.extra["recent"] = recent_document(sales, after, since)
+    return sales
 
 
 def outdated(account: Document, programs: Programs) -> bool:

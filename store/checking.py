@@ -14,25 +14,29 @@ from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
 from store.client import Database, Document, Tx
 from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.counted import Counted, counted
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
+_COUNTS = [{"$isArray": "$capped"}, {"$isArray": "$bonuses"}]
 _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
     **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys(("redemptions", "referral"), 1),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
     "lineCount": {"$cond": [{"$isArray": "$lines"}, {"$size": "$lines"}, 0]},
     "linesTotal": {"$sum": "$lines.total"},
     "linesDiscount": {"$sum": "$lines.discount"},
-    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}]}, "$lines", "$$REMOVE"]},
+    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}, *_COUNTS]}, "$lines", "$$REMOVE"]},
 }
-"""A purchase without its lines, but with their number and sums; the lines too where something came back."""
+"""A purchase without its lines, but with their number and sums; the lines too where something came back or a cap may
+count."""
 
-_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots"), 1)
+_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots", "cap"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
 _CUSTOMER = dict.fromkeys(("email", "phone", "cardNumber", "externalIds", "metrics", "tierSteps", "referralCode"), 1)
 
@@ -53,11 +57,12 @@ class Window:
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
+    counted: Counted
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries})
+        return sorted({*self.customers, *self.purchases, *self.entries, *self.counted.caps})
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -94,6 +99,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         entries=entries,
         lots=lots,
         holds=holds,
+        counted=await counted(database, after, until, purchases.values(), tx=tx),
         until=until,
     )
 

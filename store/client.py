@@ -68,10 +68,13 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self._collections: dict[str, Any] = {}
         self._queues: dict[str, _Queue] = {}
 
     def __getitem__(self, collection: str) -> Any:
-        return self._database[collection]
+        if collection not in self._collections:  # a driver makes a new one at every question
+            self._collections[collection] = self._database[collection]
+        return self._collections[collection]
 
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""

@@ -24,7 +24,7 @@ NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 def new_account(customer_id: str, at: datetime, tier: Document) -> Document:
     """Return the account of a customer who has no points yet; `tier` are its fields of the tier."""
-    return account_document(customer_id, at, Account(), tier)
+    return account_document(customer_id, at, Account(), {**tier, "recent": {"after": None, "sales": []}})
 
 
 def account_value(document: Document) -> Account:
@@ -150,6 +150,8 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     }
     if entry.reason is not None:
         document["reason"] = entry.reason
+    if entry.cap is not None:
+        document["cap"] = {"ruleId": entry.cap[0], "period": entry.cap[1]}
     return document
 
 
@@ -166,6 +168,7 @@ def entry_value(document: Document) -> Entry:
         reason=document.get("reason"),
         source=source_value(document["source"]),
         lots=tuple((part["id"], part["points"]) for part in document["lots"]),
+        cap=(cap["ruleId"], cap["period"]) if (cap := document.get("cap")) else None,
     )
 
 
@@ -192,11 +195,9 @@ async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
 
 
 async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
-    """Return accounts in the order of `ids`."""
-    found = {
-        document["_id"]: document
-        for document in await database[ACCOUNTS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    """Return accounts in the order of `ids`, without the sales that only a further sale asks for."""
+    cursor = database[ACCOUNTS].find({"_id": {"$in": list(ids)}}, {"recent": 0})
+    found = {document["_id"]: document for document in await cursor.to_list(None)}
     return [found.get(id_) for id_ in ids]
 
 

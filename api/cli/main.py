@@ -28,6 +28,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("worker")(upkeep.worker)
 app.command("check")(check.check)
+app.command("synth")(imports.synth)
 app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 

@@ -1,5 +1,6 @@
 """The application over httpx, with a database of its own: keys and tokens of every role, and a clock."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -82,5 +83,12 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
 
 def settings(uri: str, driver: str, **others: Any) -> Settings:
     """Return development settings over the tests' MongoDB."""
-    values = {"mongodb_uri": uri, "mongo_driver": driver, "mongodb_database": "tests_http", "secret": SECRET}
+    executor = os.environ.get("CRM_TEST_EXECUTOR", "compiled")
+    values = {
+        "mongodb_uri": uri,
+        "mongo_driver": driver,
+        "executor": executor,
+        "mongodb_database": "tests_http",
+        "secret": SECRET,
+    }
     return Settings.model_validate(values | others)

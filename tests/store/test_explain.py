@@ -153,7 +153,7 @@ HOT: dict[str, tuple[Query, set[str]]] = {
     "lots by id": (lambda world: ledger.lots_by_id(world.database, ANN, ["lot_1"]), {"SORT"}),
     "counters of caps": (lambda world: caps.used(world.database, ANN, [RULE]), {"SORT"}),
     "counting a cap": (
-        within(lambda world, tx: caps.put(world.database, ANN, {RULE: Fraction(1)}, tx=tx)),
+        within(lambda world, tx: caps.add(world.database, ANN, {RULE: Fraction(1)}, tx=tx)),
         {"SORT"},
     ),
     "events by id": (within(lambda world, tx: events.by_ids(world.database, ANN, ["trk_1"], tx=tx)), {"SORT"}),

@@ -185,7 +185,7 @@ async def test_a_step_that_was_cut_is_completed_by_the_next_start(
         with pytest.raises(ConnectionError, match="cut"):
             await migrate(world.database)
 
-    assert await migrate(world.database) == ["m0002_loyalty_engine"]
+    assert (await migrate(world.database))[0] == "m0002_loyalty_engine"
     cut = await contents(world)
     await m0002_loyalty_engine.run(world.database)
     assert {**await contents(world), "migrations": []} == {**cut, "migrations": []}
