@@ -6,6 +6,7 @@ protocol itself closes the socket, with the protocol's code. The reader waits wh
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -115,7 +116,8 @@ class Conversation:
         finally:
             await self._stop_all()
         if closing:
-            await self._websocket.close(closing.code, closing.reason)
+            with suppress(WebSocketDisconnect):
+                await self._websocket.close(closing.code, closing.reason)
 
     async def _converse(self) -> None:
         try:
@@ -215,8 +217,6 @@ class Conversation:
             self._end(Ending.CREDENTIAL_OVER)
         except IdentityProviderDown as problem:
             await self._tell(id_, operation, refused("INTERNAL", str(problem)))
-        except WebSocketDisconnect:
-            pass
         except Exception as error:  # the mask of last resort
             log.error("operation_failed", exc_info=error)
             await self._tell(id_, operation, refused("INTERNAL", MASKED))
@@ -264,7 +264,8 @@ class Conversation:
         await self._send({"type": "pong", **payload})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        await self._websocket.send_text(orjson.dumps(message).decode())
+        with suppress(WebSocketDisconnect):  # the reader notices too, and ends everything
+            await self._websocket.send_text(orjson.dumps(message).decode())
 
     def _end(self, why: Ending) -> None:
         """End the socket from elsewhere.

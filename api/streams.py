@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from pymongo.errors import PyMongoError
+
 from crm.callers import Caller
 from crm.values import Role
 
@@ -76,8 +78,11 @@ class Streams:
                 del self._of[caller.principal]
 
     async def still_good(self, authorization: str) -> bool:
-        """Whether the credential of a stream still is good."""
-        return await self._holds(authorization)
+        """Whether the credential of a stream still is good, as far as anybody can say now."""
+        try:
+            return await self._holds(authorization)
+        except PyMongoError:  # new requests are refused meanwhile; who is in already is not thrown out for it
+            return True
 
     async def sweep(self) -> None:
         """End every stream whose credential no longer holds."""

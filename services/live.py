@@ -16,6 +16,7 @@ from store.client import Database, Document
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 READ_MAX = 1000
+CLOSE_SECONDS = 2.0
 log = structlog.get_logger()
 
 
@@ -78,6 +79,8 @@ class Live:
         """Let go of the stream; whoever still watches is told nothing more."""
         self._watchers.clear()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)  # it ends by itself, where MongoDB answers
+            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _touch(self, id_: str, *, everybody: bool = True) -> None:

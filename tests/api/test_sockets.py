@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -357,6 +358,20 @@ async def test_a_revoked_keys_socket_ends_and_runs_nothing_more(live: Listening)
 
         assert await socket.closed() == (4403, "Forbidden")
     assert (await live.served.everything())["customers"] == 0
+
+
+async def test_a_database_that_is_away_throws_nobody_out(live: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise AutoReconnect("no primary")
+
+    async with live.staffed() as socket:
+        with monkeypatch.context() as patched:
+            patched.setattr("api.authentication.caller_of", away)
+            live.served.clock.advance(seconds=6)
+            await live.served.app.state.streams.sweep()
+            await socket.subscribe("1", STORES)
+            assert await refusal(socket, "1") == "INTERNAL"
+        await socket.answers()
 
 
 async def test_a_customer_has_so_many_sockets_and_another_has_as_many(
