@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import json
+from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
 from pymongo.errors import AutoReconnect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from api import socket_protocol, sockets
@@ -221,6 +223,42 @@ async def test_what_is_no_message_closes_the_socket_with_a_code_and_a_reason(
         closed, reason = await socket.closed()
     assert closed == code
     assert reason or code == 1009
+    await until(lambda: live.streams == 0)
+
+
+def anything(random: Random, depth: int = 0) -> Any:
+    """Return a value that JSON can carry, with the protocol's words in it more often than chance would have it."""
+    words = ["subscribe", "complete", "ping", "pong", "connection_init", "1", "{ __typename }", POINTS, "", "\x00", "é"]
+    plain = [None, True, 0, -1, 1e300, 10**18, *words]
+    kind = random.randrange(6) if depth < 3 else 0
+    if kind < 3:
+        return random.choice(plain)
+    if kind == 3:
+        return [anything(random, depth + 1) for _ in range(random.randrange(4))]
+    names = ["type", "id", "payload", "query", "variables", "operationName", "extensions", "authorization", "x"]
+    return {random.choice(names): anything(random, depth + 1) for _ in range(random.randrange(1, 6))}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_sent_a_socket_serves_on_or_closes_with_a_code_of_the_protocol(
+    live: Listening, seed: int
+) -> None:
+    random, codes = Random(seed), set()
+    async with live.staffed() as bystander:
+        for _ in range(25):
+            async with live.staffed() as socket:
+                with suppress(ConnectionClosed):
+                    for _ in range(6):
+                        message = anything(random)
+                        if random.random() < 0.8:
+                            message = {"type": random.choice(["subscribe", "complete", "ping"]), "id": "1"} | (
+                                {"payload": message} if random.random() < 0.9 else {}
+                            )
+                        await socket.connection.send(json.dumps(message))
+                    await socket.send(type="nothing")
+                codes.add((await socket.closed())[0])
+        await bystander.answers()
+    assert codes <= {4400, 4409, 4429}
     await until(lambda: live.streams == 0)
 
 
