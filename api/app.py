@@ -3,26 +3,27 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from api import graphiql_page, logs, trusted
+from api import graphiql_page, health, logs, trusted
 from api.authentication import Authenticator
 from api.documents import Documents
 from api.engine import Engine
 from api.errors import HANDLERS
 from api.http import GraphQLEndpoint
+from api.observability.observing import Observing, observing
+from api.observability.requests import RequestLog
 from api.origins import CORS, origins
 from api.runner import Runner
 from api.settings import Settings
@@ -32,6 +33,7 @@ from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
 from services.context import Shop, utc_now
 from services.installation import derived_secret, open_shop
+from services.notebook import PAUSE_SECONDS
 from store.client import Database
 
 DEFAULT_QUERY = """# Paste a STAFF key into the headers below, then press Ctrl-Enter.
@@ -65,6 +67,8 @@ def make_shop(settings: Settings, database: Database, *, clock: Callable[[], dat
         pepper=derived_secret(settings.secret.encode(), "pepper").encode(),
         jwt_source=settings.jwt_source,
         clock=clock,
+        fetch_planning=settings.fetch_planning,
+        shared_lookups=settings.shared_lookups,
     )
 
 
@@ -103,24 +107,38 @@ def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    listeners: Sequence[CommandListener] = (),
+    seen: Observing | None = None,
+    pause: float = PAUSE_SECONDS,
 ) -> Starlette:
-    """Return the application; MongoDB is opened when it starts and closed when it stops."""
+    """Return the application; MongoDB is opened when it starts and closed when it stops.
+
+    Args:
+        seen: what observes it, where not what the settings ask for.
+        pause: seconds between two writings of what is noted in the background.
+    """
+    seen = seen or observing(settings)
     engine, documents = make_engine(settings)
     allowed = origins(settings.cors_origins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = open_database(settings, listeners=listeners)
+        database = open_database(settings, listeners=[*listeners, *seen.listeners])
+        database.on_retry = seen.retried
         shop = make_shop(settings, database, clock=clock)
         verifier = make_verifier(settings, clock)
+        notes: asyncio.Task[None] | None = None
         try:
             await open_shop(shop)
+            notes = asyncio.create_task(shop.notebook.run(pause))
             app.state.database, app.state.shop = database, shop
             authenticator, runner = Authenticator(shop, verifier), Runner(shop, engine, Documents(documents))
             streams = app.state.streams = Streams(authenticator.holds)
             app.state.graphql = GraphQLEndpoint(runner, authenticator, streams, _page(settings))
-            app.state.sockets = SocketEndpoint(runner, authenticator, streams, allowed)
+            app.state.sockets = SocketEndpoint(runner, authenticator, streams, seen.requests, allowed)
             sweeping = asyncio.create_task(streams.sweep_forever(), name="sweep of streams")
             try:
                 yield
@@ -129,25 +147,34 @@ def create_app(
                 streams.drain()
                 await shop.live.close()
         finally:
+            await _ended(notes)
             await verifier.close()
             await database.close()
+            await seen.close()
 
     routes: list[BaseRoute] = [
         Route("/graphql", _graphql, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", _socket),
-        Route("/health/live", _live),
-        Route("/health/ready", _ready),
+        *health.ROUTES,
     ]
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))
-    cors = Middleware(CORS, allowed=allowed)
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[cors], exception_handlers=HANDLERS)
+    outer = [Middleware(CORS, allowed=allowed), Middleware(RequestLog, requests=seen.requests)]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=outer, exception_handlers=HANDLERS)
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def from_environ() -> Starlette:
     """Return the application of the process's environment: what uvicorn calls in every worker."""
-    logs.configure()
-    return create_app(Settings.from_environ(os.environ))
+    settings = Settings.from_environ(os.environ)
+    logs.configure(settings)
+    return create_app(settings)
 
 
 def _page(settings: Settings) -> HTMLResponse | None:
@@ -165,15 +192,3 @@ async def _graphql(request: Request) -> Response:
 async def _socket(websocket: WebSocket) -> None:
     endpoint: SocketEndpoint = websocket.app.state.sockets
     await endpoint.handle(websocket)
-
-
-async def _live(_: Request) -> Response:
-    return JSONResponse({"status": "live"})
-
-
-async def _ready(request: Request) -> Response:
-    try:
-        await request.app.state.database.ping()
-    except PyMongoError:
-        return JSONResponse({"status": "no database"}, status_code=503)
-    return JSONResponse({"status": "ready"})

@@ -25,6 +25,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
 from api.prepared import DESCRIBING, Prepared, PreparedOperation
 from crm.callers import Caller
@@ -127,18 +128,18 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        plan = self._plan(self.prepare(text), context.caller, variables, name, reading=reading)
+        plan = self._plan(text, context.caller, variables, name, reading=reading)
         return plan if isinstance(plan, Answer) else await self.carry_out(plan, context, variables)
 
     def admit(
         self, context: Context, text: str, variables: Mapping[str, Any] | None, name: str | None
     ) -> PreparedOperation | Answer:
         """Return the operation that is to be followed or carried out, or why the caller may not; nothing runs yet."""
-        return self._plan(self.prepare(text), context.caller, variables, name, streaming=True)
+        return self._plan(text, context.caller, variables, name, streaming=True)
 
     def _plan(
         self,
-        prepared: Prepared,
+        text: str,
         caller: Caller,
         variables: Mapping[str, Any] | None,
         name: str | None,
@@ -147,12 +148,15 @@ class Engine:
         streaming: bool = False,
     ) -> PreparedOperation | Answer:
         """Return the operation that is to be carried out, or why it is not."""
+        with step("prepare"):
+            prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
         kind = operation.node.operation
+        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
         if reading and kind is OperationType.MUTATION:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         forbidden = operation.forbidden(caller.role)
@@ -169,7 +173,8 @@ class Engine:
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> Answer:
         """Execute an admitted operation; `root` is the event of a subscription."""
-        return self.answer_of(await self._execute(operation, context, variables, root))
+        with step("execute"):
+            return self.answer_of(await self._execute(operation, context, variables, root))
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None

@@ -19,6 +19,7 @@ from api.errors import MASKED
 from api.event_stream import EventStream, single
 from api.jwks import IdentityProviderDown
 from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
+from api.observability.record import note_answer, note_caller
 from api.requests import BadRequest, GraphQLRequest, asked, parsed
 from api.runner import Runner
 from api.streams import Streams
@@ -68,6 +69,7 @@ class GraphQLEndpoint:
     async def _respond(self, request: Request, takes: Accepted, media: str) -> Response:
         wanted = await read(request)
         caller = await self._caller(request, wanted)
+        note_caller(caller)
         streaming = takes.stream and request.method != "HEAD"
         result = await self._runner.run(caller, wanted, reading=request.method != "POST", streaming=streaming)
         if isinstance(result, Answer):
@@ -137,4 +139,5 @@ def _answered(answer: Answer, media: str) -> Response:
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    note_answer(body)
     return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")

@@ -4,6 +4,7 @@ from graphql import OperationType
 
 from api.documents import DocumentRefused, Documents
 from api.engine import Answer, Engine, refused
+from api.observability.record import note_refusals
 from api.requests import GraphQLRequest
 from api.subscribing import Events, subscribe
 from crm.callers import NOBODY, Caller
@@ -50,7 +51,10 @@ class Runner:
         variables, name = request.variables, request.operation_name
         if streaming and self._kind(text, request) is OperationType.SUBSCRIPTION:
             return await subscribe(self._engine, lambda: self._context(caller), text, variables, name)
-        return await self._engine.run(self._context(caller), text, variables, name, reading=reading)
+        context = self._context(caller)
+        answer = await self._engine.run(context, text, variables, name, reading=reading)
+        note_refusals(context.call.refusals)
+        return answer
 
     def _context(self, caller: Caller) -> Context:
         return Context(self._shop.call(caller))

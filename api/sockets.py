@@ -18,6 +18,8 @@ from api.documents import DocumentRefused
 from api.engine import Answer, refusal_body, refused
 from api.errors import MASKED
 from api.jwks import IdentityProviderDown
+from api.observability.record import note_answer, note_caller
+from api.observability.requests import Requests
 from api.origins import may_open_socket
 from api.requests import BadRequest, GraphQLRequest, asked
 from api.runner import Runner
@@ -50,9 +52,15 @@ class SocketEndpoint:
     """Takes sockets at /graphql from programs, from this service's own page, and from the shop's websites."""
 
     def __init__(
-        self, runner: Runner, authenticator: Authenticator, streams: Streams, allowed_origins: frozenset[str]
+        self,
+        runner: Runner,
+        authenticator: Authenticator,
+        streams: Streams,
+        requests: Requests,
+        allowed_origins: frozenset[str],
     ) -> None:
         self.runner = runner
+        self.requests = requests
         self.authenticator = authenticator
         self.streams = streams
         self._allowed_origins = allowed_origins
@@ -208,6 +216,12 @@ class Conversation:
 
     async def _carry_out(self, id_: str, operation: _Operation, payload: Mapping[str, Any]) -> None:
         """Run one operation and send what comes of it; whatever goes wrong is its own affair."""
+        with self._endpoint.requests.record(transport="ws"):
+            await self._try(id_, operation, payload)
+        if self._operations.get(id_) is operation:
+            del self._operations[id_]
+
+    async def _try(self, id_: str, operation: _Operation, payload: Mapping[str, Any]) -> None:
         try:
             await self._run(id_, operation, asked(payload))
         except (BadRequest, DocumentRefused) as problem:
@@ -220,12 +234,10 @@ class Conversation:
         except Exception as error:  # the mask of last resort
             log.error("operation_failed", exc_info=error)
             await self._tell(id_, operation, refused("INTERNAL", MASKED))
-        finally:
-            if self._operations.get(id_) is operation:
-                del self._operations[id_]
 
     async def _run(self, id_: str, operation: _Operation, request: GraphQLRequest) -> None:
         caller = await self._endpoint.authenticator.authenticate(self._authorization)
+        note_caller(caller)
         operation.mutates = self._endpoint.runner.mutates(caller, request)
         result = await self._endpoint.runner.run(caller, request, streaming=True)
         if isinstance(result, Answer):
@@ -243,6 +255,7 @@ class Conversation:
 
     async def _tell(self, id_: str, operation: _Operation, answer: Answer) -> None:
         """Send a single answer: what was executed as data, what was refused as the operation's error."""
+        note_answer(answer.body)
         if answer.executed:
             await self._next(id_, operation, answer)
             await self._complete(id_, operation)

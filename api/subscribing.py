@@ -8,6 +8,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType, create_source_
 from graphql.execution import Executor
 
 from api.engine import Answer, Engine
+from api.observability.record import apart
 from api.prepared import PreparedOperation
 from resolvers.context import Context
 
@@ -58,7 +59,9 @@ async def _answers(
 ) -> Events:
     try:
         async for event in source:
-            yield await engine.carry_out(operation, fresh(), variables, event)
+            with apart():
+                answer = await engine.carry_out(operation, fresh(), variables, event)
+            yield answer
     except Exception as problem:  # noqa: BLE001 -- the source's: told or masked like any other
         error = GraphQLError(str(problem), operation.node, path=[_response_key(operation)], original_error=problem)
         yield engine.answer_of(ExecutionResult(None, errors=[error]))

@@ -31,6 +31,7 @@ REDEMPTION = "red"
 TRACKED = "trk"
 EVENT = "evt"
 API_KEY = "key"
+AUDIT = "aud"
 
 
 def encode(number: int) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLNonNull, Undefined, is_leaf_type
-from graphql.execution.values import get_argument_values
-from graphql.pyutils import is_awaitable
 
+from executor.ahead import bound, go_on
 from executor.completion import must_not_be_null, place
-from executor.kinds import Computed, Kind, Listed, Related, Stored
+from executor.kinds import Computed, Keyed, Kind, Related, Stored
 from executor.leaves import plain_class, serializer
 from executor.levels import Level, Run, path_of
 
@@ -32,8 +31,8 @@ def answering(field: "FieldPlan", kind: Kind | None) -> Answer:
         return _computed(field, kind)
     if isinstance(kind, Related):
         return _related(field, kind)
-    if isinstance(kind, Listed):
-        return _listed(field, kind)
+    if isinstance(kind, Keyed):
+        return _keyed(field, kind)
     return _resolved(field)
 
 
@@ -63,7 +62,7 @@ def _stored(field: "FieldPlan", kind: Stored) -> Answer:
     get = kind.get
 
     def answer(run: Run, level: Level) -> None:
-        place(run, level, field, [_tried(get, source) for source in level.sources])
+        place(run, level, field, _each(get, level.sources))
 
     return answer
 
@@ -73,35 +72,33 @@ def _computed(field: "FieldPlan", kind: Computed) -> Answer:
 
     def answer(run: Run, level: Level) -> None:
         context = run.context
-        _await(run, level, field, [_tried(compute, source, context) for source in level.sources])
+        _await(run, level, field, _each(lambda source: compute(source, context), level.sources))
 
     return answer
 
 
 def _related(field: "FieldPlan", kind: Related) -> Answer:
     def answer(run: Run, level: Level) -> None:
-        _load(run, level, field, kind.load, [_tried(kind.key, source) for source in level.sources])
+        _load(run, level, field, kind, _each(kind.key, level.sources))
 
     return answer
 
 
-def _listed(field: "FieldPlan", kind: Listed) -> Answer:
-    arguments = arguments_of(field)
-
+def _keyed(field: "FieldPlan", kind: Keyed) -> Answer:
     def answer(run: Run, level: Level) -> None:
         try:
-            key = kind.bind(run.info(field, path_of(level, 0, field, ())), arguments(run))
+            key = bound(run, field, kind)
         except Exception as problem:  # noqa: BLE001 -- arguments that do not fit are an error of every parent
             place(run, level, field, [problem] * len(level.sources))
             return
-        _load(run, level, field, kind.load, [_tried(key, source) for source in level.sources])
+        _load(run, level, field, kind, _each(key, level.sources))
 
     return answer
 
 
 def _resolved(field: "FieldPlan") -> Answer:
     """Answer a field that only its resolver can answer, called as graphql-core calls it."""
-    arguments, resolve = arguments_of(field), field.resolve
+    arguments, resolve = field.arguments, field.resolve
 
     def answer(run: Run, level: Level) -> None:
         values: list[Any] = []
@@ -115,17 +112,20 @@ def _resolved(field: "FieldPlan") -> Answer:
     return answer
 
 
-def _tried(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return a function's value, or the exception it raised: a value that is one is an error of its field."""
-    try:
-        return function(*arguments)
-    except Exception as problem:  # noqa: BLE001 -- every error is its field's
-        return problem
+def _each(function: Callable[[Any], Any], sources: list[Any]) -> list[Any]:
+    """Return a function's value for each source, or what it raised: an exception for a value is its field's error."""
+    values: list[Any] = []
+    for source in sources:
+        try:
+            values.append(function(source))
+        except Exception as problem:  # noqa: BLE001 -- every error is its field's
+            values.append(problem)
+    return values
 
 
 def _await(run: Run, level: Level, field: "FieldPlan", values: list[Any]) -> None:
     """Complete values, those that are awaitable when all of them are there."""
-    waiting = [owner for owner, value in enumerate(values) if is_awaitable(value)]
+    waiting = [owner for owner, value in enumerate(values) if hasattr(value, "__await__")]
     if not waiting:
         place(run, level, field, values)
         return
@@ -138,28 +138,19 @@ def _await(run: Run, level: Level, field: "FieldPlan", values: list[Any]) -> Non
     run.later([values[owner] for owner in waiting], then)
 
 
-def _load(run: Run, level: Level, field: "FieldPlan", load: Any, keys: list[Any]) -> None:
+def _load(run: Run, level: Level, field: "FieldPlan", kind: Related | Keyed, keys: list[Any]) -> None:
     """Complete what a batch function has under the keys of a level; an exception for a key is its parent's error."""
-    loader = run.context.loader(load)
+    loader = run.context.loader(kind.load)
+    wanted = [key for key in keys if key is not None and not isinstance(key, Exception)]
 
     def then(_: list[Any]) -> None:
         found = loader.found
         place(run, level, field, [key if key is None or isinstance(key, Exception) else found[key] for key in keys])
 
-    request = loader.request([key for key in keys if key is not None and not isinstance(key, Exception)])
+    request = loader.request(wanted)
     if request is None:
         then([])
-    else:
-        run.later([request], then)
-
-
-def arguments_of(field: "FieldPlan") -> Callable[[Run], dict[str, Any]]:
-    """Return how a field's arguments are had; those without variables are coerced once for all runs."""
-    definition, node = field.definition, field.nodes[0]
-    if not definition.args:
-        return lambda _: {}
-
-    def coerced(run: Run) -> dict[str, Any]:
-        return get_argument_values(definition, node, run.variables)
-
-    return coerced
+        return
+    if len(wanted) == 1 and run.context.asks_ahead:
+        go_on(run, field, kind, wanted[0])
+    run.later([request], then)

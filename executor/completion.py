@@ -42,12 +42,12 @@ class Completing:
         self.children: dict[ObjectPlan, Level] = {}
         self._info: GraphQLResolveInfo[Any] | None = None
 
-    def seat(self, plan: "ObjectPlan", source: Any, owner: int, spots: Spots) -> dict[str, Any]:
-        """Return the answer of an object, which is filled later."""
+    def level_of(self, plan: "ObjectPlan") -> Level:
+        """Return the level in which this field's objects of one type take their seats."""
         level = self.children.get(plan)
         if level is None:
             level = self.children[plan] = Level(plan.blank, self.field, self.level)
-        return level.add(source, owner, spots)
+        return level
 
     def info(self, owner: int) -> GraphQLResolveInfo[Any]:
         """Return what type resolvers are told, made once a level: none of them reads the path."""
@@ -143,7 +143,7 @@ def _object(type_: GraphQLObjectType, plan_of: PlanOf) -> Complete:
             raise GraphQLError(
                 f"Expected value of type '{type_}' but got: {inspect(value)}.", list(completing.field.nodes)
             )
-        return completing.seat(plan, value, owner, spots)
+        return completing.level_of(plan).add(value, owner, spots)
 
     return complete
 

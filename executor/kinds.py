@@ -4,7 +4,7 @@ A kind stands in the extensions of a graphql-core field under `KIND`. A field wi
 parent by parent, which is always right and never fast.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ class Loader(Protocol):
 class Loaders(Protocol):
     """What the executor needs of a request's context; everything else is the resolvers' business."""
 
+    asks_ahead: bool
+    """Whether what an object will need may be asked for before the object is there (executor/ahead.py)."""
+
     def loader(self, load: Any, /) -> Loader:
         """Return this request's loader of a batch function."""
 
@@ -40,11 +43,8 @@ class Stored:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """`compute(source, context)` works it out, or returns an awaitable where somebody has to be asked."""
-
-    compute: Callable[[Any, Any], Any]
+Outline = Callable[[Any], Mapping[str, Any]]
+"""What an object will be known to have from its key alone, before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,34 @@ class Related:
 
     load: Load
     key: Callable[[Any], Any | None]
+    outline: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A batch function has it under a key that hangs on the field's arguments too.
+class Keyed:
+    """A batch function has it under a key that hangs on the field's arguments too, or on the request alone.
 
-    `bind(info, arguments)` is called once a level and returns the function from a source to its key.
+    `bind(info, arguments, selected)` is called once a run and returns the function from a source to its key; `selected`
+    are the names of the fields that are selected beneath.
     """
 
     load: Load
-    bind: Callable[[GraphQLResolveInfo[Any], dict[str, Any]], Callable[[Any], Any]]
+    bind: Callable[[GraphQLResolveInfo[Any], dict[str, Any], Collection[str]], Callable[[Any], Any]]
+    outline: Outline | None = None
 
 
-Kind = Stored | Computed | Related | Listed
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """`compute(source, context)` works it out, or returns an awaitable where somebody has to be asked.
+
+    `needs` is what it will ask for in any case.
+    """
+
+    compute: Callable[[Any, Any], Any]
+    needs: Related | None = None
+
+
+Kind = Stored | Computed | Related | Keyed
 
 
 def kind_of(field: GraphQLField) -> Kind | None:

@@ -76,7 +76,7 @@ class FieldError(Exception):
 class Run:
     """One execution of an operation."""
 
-    __slots__ = ("_errors", "context", "dead", "operation", "variables", "waiting")
+    __slots__ = ("_errors", "bound", "context", "dead", "operation", "variables", "waiting")
 
     def __init__(self, operation: "Operation", context: Any, variables: Any) -> None:
         self.operation = operation
@@ -85,6 +85,7 @@ class Run:
         self.dead = False
         """Whether a null has come up to the root: the answer has no data."""
         self.waiting: list[tuple[Sequence[Awaitable[Any]], Then]] = []
+        self.bound: dict[FieldPlan, Callable[[Any], Any]] = {}
         self._errors: list[tuple[Spots, Spots, GraphQLError]] = []
 
     def later(self, awaitables: Sequence[Awaitable[Any]], then: Then) -> None:

@@ -5,29 +5,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    BooleanValueNode,
     DocumentNode,
+    EnumValueNode,
     ExecutionResult,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLField,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    IntValueNode,
+    NullValueNode,
     OperationDefinitionNode,
     OperationType,
+    StringValueNode,
     default_field_resolver,
+    get_nullable_type,
 )
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import get_argument_values, get_variable_values
 
 from executor.answering import Answer, answering
 from executor.completion import Complete, completion
-from executor.kinds import kind_of
+from executor.kinds import Kind, kind_of
 from executor.levels import Level, Run
 from executor.selections import Answers, asked_variables, collect
 
 VARIANT_CHARS_MAX = 8192
 """As many plans for other answers to @skip and @include are kept as fit in so many characters of documents."""
+PLAIN_NODES = (BooleanValueNode, EnumValueNode, FloatValueNode, IntValueNode, NullValueNode, StringValueNode)
 COERCION_ERRORS_MAX = 50
 """As graphql-core has it."""
 
@@ -41,7 +50,7 @@ class FieldPlan:
     """One field of one type: where its answer goes and how it is had.
 
     `null_depth` is how many lists deep the nearest position around this field's objects is that may be null; None
-    where only the parent may be.
+    where only the parent may be. `children` are what is selected of its objects; of an interface's, once they came up.
     """
 
     key: str
@@ -51,6 +60,9 @@ class FieldPlan:
     nodes: list[FieldNode]
     nullable: bool
     null_depth: int | None
+    kind: Kind | None
+    arguments: Callable[[Run], dict[str, Any]]
+    children: "dict[GraphQLObjectType, ObjectPlan]" = field(default_factory=dict)
     complete: Complete = field(init=False)
     answer: Answer = field(init=False)
 
@@ -58,6 +70,17 @@ class FieldPlan:
     def name(self) -> str:
         """The field's name in the schema."""
         return self.nodes[0].name.value
+
+    @property
+    def child(self) -> "ObjectPlan | None":
+        """What is selected of a field that is a single object of one type."""
+        type_ = get_nullable_type(self.definition.type)
+        return self.children[type_] if isinstance(type_, GraphQLObjectType) else None
+
+    @property
+    def selected(self) -> frozenset[str]:
+        """The names of the fields selected of the child."""
+        return frozenset(one.name for one in self.child.fields) if self.child else frozenset()
 
     @property
     def resolve(self) -> Callable[..., Any]:
@@ -189,17 +212,36 @@ class _Compiler:
     def _field(self, key: str, order: int, parent: GraphQLObjectType, nodes: list[FieldNode]) -> FieldPlan:
         definition = parent.fields[nodes[0].name.value]
         nullable = not isinstance(definition.type, GraphQLNonNull)
-        plan = FieldPlan(key, order, parent, definition, nodes, nullable, _null_depth(definition.type))
-        plans: dict[GraphQLObjectType, ObjectPlan] = {}
+        null_depth, arguments = _null_depth(definition.type), _arguments(definition, nodes[0])
+        plan = FieldPlan(key, order, parent, definition, nodes, nullable, null_depth, kind_of(definition), arguments)
 
         def plan_of(type_: GraphQLObjectType) -> ObjectPlan:
-            if type_ not in plans:
-                plans[type_] = self.selection(type_, nodes)
-            return plans[type_]
+            if type_ not in plan.children:
+                plan.children[type_] = self.selection(type_, nodes)
+            return plan.children[type_]
 
         plan.complete = completion(definition.type, plan_of)
-        plan.answer = answering(plan, kind_of(definition))
+        plan.answer = answering(plan, plan.kind)
         return plan
+
+
+def _arguments(definition: GraphQLField, node: FieldNode) -> Callable[[Run], dict[str, Any]]:
+    """Return how a field's arguments are had. Plain ones without a variable are the same in every run."""
+    if not definition.args:
+        return lambda _: {}
+
+    def coerced(run: Run) -> dict[str, Any]:
+        return get_argument_values(definition, node, run.variables)
+
+    if any(not isinstance(argument.value, PLAIN_NODES) for argument in node.arguments or ()):
+        return coerced
+    try:
+        always = get_argument_values(definition, node)
+    except GraphQLError:
+        return coerced  # it raises in every run, where the error has its place
+    if any(isinstance(value, (list, dict)) for value in always.values()):
+        return coerced
+    return lambda _: always
 
 
 def _null_depth(type_: Any) -> int | None:

@@ -12,10 +12,15 @@ Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
 
 
 class Context:
-    """One request. A batch function's loader lives as long as the request, or until a mutation changed things."""
+    """One request. A batch function's loader lives as long as the request, or until a mutation changed things.
+
+    `reads` is what batch functions read by: it puts together what is asked for at the same time.
+    """
 
     def __init__(self, call: Call) -> None:
         self.call = call
+        self.reads = call.shop.reader()
+        self.asks_ahead = call.shop.fetch_planning
         self._loaders: dict[Load, Loader] = {}
 
     @property

@@ -74,7 +74,7 @@ async def stock(context: Context, reward: Document) -> int | None:
 
 async def options(context: Context, account: Document) -> list[Document]:
     """Return the rewards that can be had now, and what is missing for each; cheapest first."""
-    available = (await points.balance(context, account))["available"]
+    available = (await points.balance_now(context, account))["available"]
     program = (await context.call.shop.known.programs()).at(context.call.now)
     active = sorted((one for one in program.rewards if one.active), key=lambda one: (one.points, one.id))
     left = await context.loader(stocks).load_many([reward.id for reward in active])

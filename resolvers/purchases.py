@@ -50,7 +50,7 @@ def of_customer(customer_id: str, channel: Channel | None, arguments: PageArgume
 
 async def shop_things(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: stores and products by id, which a list of purchases asks for together."""
-    return await shop.by_ids(context.call.database, ids)
+    return await shop.by_ids(context.reads, ids)
 
 
 def product_of(line: Document) -> str:

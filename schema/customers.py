@@ -79,7 +79,10 @@ class Customer(Node):
     lifecycle_stage: LifecycleStage = computed(customers.stage, "Where the person stands with the shop now.")
     metrics: CustomerMetrics = stored("What the purchases add up to.")
     loyalty: LoyaltyAccount = relation(
-        points.accounts, "The person's points.", key=lambda customer: account_of(customer["_id"])
+        points.accounts,
+        "The person's points.",
+        key=lambda customer: account_of(customer["_id"]),
+        outline=points.outline,
     )
 
     @listed("Purchases through every channel, newest first.")

@@ -1,6 +1,7 @@
 """Connections beneath an object: the resolver says which part of which list it is, one batch function fetches it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -9,7 +10,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
-from executor.kinds import KIND, Listed
+from executor.kinds import KIND, Keyed
 from resolvers.lists import Listing, load_pages
 from schema.fields import Decorator, Info
 
@@ -18,7 +19,7 @@ def listed(description: str) -> Decorator:
     """Return the decorator of a connection whose resolver returns the `Listing` it is."""
     extension = _Listed()
     decorator: Decorator = strawberry.field(
-        description=description, extensions=[extension], metadata={KIND: Listed(load_pages, extension.bind)}
+        description=description, extensions=[extension], metadata={KIND: Keyed(load_pages, extension.bind)}
     )
     return decorator
 
@@ -30,12 +31,17 @@ class _Listed(FieldExtension):
         """Remember the field."""
         self._field = field
 
-    async def resolve_async(self, next_: Any, source: Any, info: Info, **arguments: Any) -> Any:
-        """Resolve, then fetch."""
-        return await info.context.load(load_pages, await next_(source, info, **arguments))
+    def resolve(self, next_: Any, source: Any, info: Info, **arguments: Any) -> Any:
+        """Resolve, and return what fetches it."""
+        return info.context.load(load_pages, next_(source, info, **arguments))
 
-    def bind(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Callable[[Any], Listing]:
-        """Return the resolver with its arguments: they are the same for a whole level."""
+    def bind(
+        self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
+    ) -> Callable[[Any], Listing]:
+        """Return the resolver with its arguments, which are the same for a whole level.
+
+        A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
+        """
         field, schema = self._field, raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
         info: Info = schema.config.info_class(_raw_info=raw, _field=field)
         _, given = get_arguments(
@@ -47,4 +53,6 @@ class _Listed(FieldExtension):
             scalar_registry=schema.schema_converter.scalar_registry,
         )
         resolve: Any = field.base_resolver.wrapped_func  # type: ignore[union-attr]  # a decorated field has one
-        return lambda source: resolve(source, **given)
+        if "pageInfo" in selected:
+            return lambda source: resolve(source, **given)
+        return lambda source: replace(resolve(source, **given), tells_more=False)

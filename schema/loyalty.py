@@ -7,6 +7,7 @@ import strawberry
 from crm.ids import ACCOUNT, HOLD, PROGRAM, REWARD, TRANSACTION, product_id
 from crm.refusals import invalid
 from crm.values import Channel, Period
+from executor.kinds import Related
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
@@ -157,7 +158,11 @@ class LoyaltyAccount(Node):
 
     balance: PointsBalance = answered(points.balance, "The totals now.")
     tier: TierStatus = answered(tiers.tier, "The tier now.")
-    lots: list[PointsLot] = answered(points.lots, "Lots with points left, soonest to expire first.")
+    lots: list[PointsLot] = answered(
+        points.lots,
+        "Lots with points left, soonest to expire first.",
+        needs=Related(points.all_live_lots, lambda account: account["customerId"]),
+    )
     holds: list[PointsHold] = answered(points.holds, "Holds that are active now, soonest to time out first.")
     rewards: list[RewardOption] = answered(
         programs.options, "Rewards that can be had now, the cheapest first, and what is missing for each."

@@ -6,6 +6,7 @@ the latest state once it is ready for it: a burst, or a watcher that is slow, co
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextvars import Context
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -64,7 +65,8 @@ class Live:
         watcher = _Watcher()
         self._watchers.setdefault(id_, set()).add(watcher)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="live accounts")
+            # In a context of its own: it outlives the request that happens to be the first, and counts for none.
+            self._task = asyncio.create_task(self._run(), name="live accounts", context=Context())
         self._touch(id_, everybody=False)
         try:
             while True:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from crm.refusals import Refusal, Refusals, UserErrorCode
+from services import audit
+from services.audit import Change
 from services.context import Call
 from store import idempotency, outbox
 from store.client import BUSY, Tx
@@ -39,6 +41,12 @@ def done(**known: Any) -> Outcome:
     return {**known, "replayed": False, "userErrors": []}
 
 
+def codes_of(outcome: Outcome) -> list[str]:
+    """Return the codes of all user errors of an outcome, those of a batch's rows included."""
+    outcomes = [outcome, *outcome.get("results", ())]
+    return [str(error["code"]) for one in outcomes for error in one["userErrors"]]
+
+
 def try_again(*field: str) -> Refusal:
     """Return the refusal of a request that others kept getting ahead of; not stored, so its key can be used again."""
     return Refusal(UserErrorCode.THROTTLED, BUSY, field or None)
@@ -49,8 +57,15 @@ def storable(outcome: Outcome) -> Outcome:
     return {**outcome, RECEIPT: None} if RECEIPT in outcome else outcome
 
 
-async def finish(call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: str, tx: Tx) -> Outcome:
-    """Write the events of a fact and, under an idempotency key, its outcome: the last step of every transaction."""
+async def finish(
+    call: Call, outcome: Outcome, facts: Sequence[Fact], *, owner: str, tx: Tx, changes: Sequence[Change] = ()
+) -> Outcome:
+    """Write the events of a fact and, under an idempotency key, its outcome: the last step of every transaction.
+
+    Args:
+        changes: what the audit log is told beside the facts, where staff did it.
+    """
+    await audit.record(call, changes, facts=facts, owner=owner, tx=tx)
     await outbox.insert(
         call.database,
         outbox.events(facts, at=call.now, owner=owner, principal=call.caller.principal, new_id=call.new_id),

@@ -125,7 +125,7 @@ async def locked(call: Call, customer_id: str, *path: str, tx: Tx, lots: bool = 
 
 async def _lots(call: Call, owner: str, purchase: Document | None, lot_ids: Sequence[str], tx: Tx) -> list[Document]:
     """Return every lot with points left, those that a purchase made or was paid from, and those asked for."""
-    lots = (await accounts.live_lots(call.database, [owner], tx=tx))[owner]
+    lots = await accounts.live_lots_in(call.database, owner, tx=tx)
     known = {lot["_id"] for lot in lots}
     about = list(lot_ids)
     if purchase:
@@ -138,7 +138,7 @@ async def _lots(call: Call, owner: str, purchase: Document | None, lot_ids: Sequ
 async def _holds(call: Call, account: Document, hold_id: str | None, tx: Tx) -> list[Document]:
     """Return the active holds, and the one that the fact is about."""
     owner = account["customerId"]
-    active = (await holds.active(call.database, [owner], tx=tx))[owner] if account["held"] else []
+    active = await holds.active_in(call.database, owner, tx=tx) if account["held"] else []
     if hold_id is None or any(hold["_id"] == hold_id for hold in active):
         return active
     asked = await holds.get(call.database, owner, hold_id, tx=tx)

@@ -9,13 +9,14 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -24,9 +25,10 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
 
-Document = dict[str, Any]
-Filter = Mapping[str, Any]
+__all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
+
 T = TypeVar("T")
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -49,7 +51,10 @@ class Tx:
 
 
 class Database:
-    """One database over one driver. A client belongs to the event loop it was made in."""
+    """One database over one driver. A client belongs to the event loop it was made in.
+
+    `on_retry` is called before a transaction is tried again.
+    """
 
     def __init__(
         self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
@@ -68,6 +73,7 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self.on_retry: Callable[[], None] | None = None
         self._collections: dict[str, Any] = {}
         self._queues: dict[str, _Queue] = {}
 
@@ -104,6 +110,33 @@ class Database:
         async with stream:
             yield stream
 
+    async def read(self, reads: Sequence[Read], *, tx: Tx | None = None) -> list[list[Document]]:
+        """Return the documents of every read, with one command for every hundred of them."""
+        found: list[list[Document]] = []
+        for start in range(0, len(reads), READS_MAX):
+            found += await self._read(reads[start : start + READS_MAX], tx)
+        return found
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+        return by_id(await self._read_one(look_up(collection, ids), None))
+
+    async def _read(self, reads: Sequence[Read], tx: Tx | None) -> list[list[Document]]:
+        if len(reads) == 1:
+            return [await self._read_one(reads[0], tx)]
+        found: list[list[Document]] = [[] for _ in reads]
+        for document in await self.aggregate(reads[0].collection, union(reads), tx=tx):
+            found[document.pop("_list")].append(document)
+        return found
+
+    async def _read_one(self, read: Read, tx: Tx | None) -> list[Document]:
+        if read.then:
+            return await self.aggregate(read.collection, read.stages, tx=tx)
+        sort, session = list(read.sort.items()) if read.sort else None, tx.session if tx else None
+        cursor = self._database[read.collection].find(read.filter, sort=sort, limit=read.limit or 0, session=session)
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
+
     async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command and return its answer."""
         answer: Document = await self._database.command(command)
@@ -112,6 +145,11 @@ class Database:
     async def ping(self) -> None:
         """Raise where no writable primary answers."""
         await self._client.admin.command("ping")
+
+    @staticmethod
+    def within(seconds: float) -> AbstractContextManager[None]:
+        """Return the block whose commands fail when they have not been answered after `seconds`."""
+        return pymongo.timeout(seconds)
 
     async def drop(self) -> None:
         """Drop the whole database; for tests and benches."""
@@ -172,6 +210,8 @@ class Database:
                         raise
                     if monotonic() + pause > deadline:
                         raise _busy(error) or error from None
+                if self.on_retry:
+                    self.on_retry()
                 await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -21,6 +21,7 @@ OUTBOX = "outbox"
 INSTALLATION = "installation"
 MIGRATIONS = "migrations"
 LEASES = "leases"
+AUDIT = "audit"
 
 SHARD_KEYS = {
     CUSTOMERS: {"_id": "hashed"},
@@ -36,5 +37,6 @@ SHARD_KEYS = {
     REDEMPTIONS: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
+    AUDIT: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

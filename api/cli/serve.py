@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
+from api import logs
 from api.app import make_engine
 from api.cli.runtime import (
     DEFAULT_DATA_DIR,
@@ -23,6 +24,7 @@ from api.cli.runtime import (
     KeptMongo,
     Stop,
     err,
+    exposed_metrics,
     load_settings,
     one_sentence,
     out,
@@ -45,6 +47,8 @@ WATCH_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 SERVER: dict[str, Any] = {
     "log_level": "warning",
+    "log_config": None,  # ours passes on what uvicorn warns of (api/logs.py)
+    "access_log": False,
     "timeout_graceful_shutdown": DRAIN_SECONDS,
     "timeout_worker_healthcheck": WORKER_HEALTH_SECONDS,
     "server_header": False,
@@ -93,6 +97,7 @@ def run_server(
     """
     leave_on(signal.SIGTERM)  # uvicorn drains, then raises the signal again for whoever had it before
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
+        logs.configure(settings)
         _check_port(host, port)
         if settings.trusted_documents:
             make_engine(settings)  # here a bad file is one sentence, and in a worker a traceback
@@ -103,7 +108,7 @@ def run_server(
             settings.secret or "",
         )
         out.print(f"Serving at [bold]http://{host}:{port}/graphql[/bold]; Ctrl-C stops it.", highlight=False)
-        with kept_worker() if upkeep else nullcontext():
+        with exposed_metrics(settings), kept_worker() if upkeep else nullcontext():
             uvicorn.run(
                 "api.cli.served:app",
                 factory=True,

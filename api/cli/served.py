@@ -5,10 +5,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any
 
 from starlette.applications import Starlette
 
@@ -21,33 +19,32 @@ def app() -> Starlette:
     if parent is not None:
         threading.Thread(target=_leave_after, args=(parent,), name="parent watcher", daemon=True).start()
     made = from_environ()
-    _drain_at_the_end(made)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        _tell(made, ending)
     return made
 
 
-def _drain_at_the_end(made: Starlette) -> None:
-    """End streams when a signal tells uvicorn to stop: it would wait for them, and they have no end of their own.
+def _tell(made: Starlette, ending: signal.Signals) -> None:
+    """Let the application know that it is told to end, before uvicorn is: readiness ends first, and so do streams.
 
-    uvicorn has set its handlers before it asks for the application, and it closes sockets by itself.
+    uvicorn has set its handlers before it asks for the application. It closes sockets by itself, but would wait for
+    event streams, which have no end of their own.
     """
-    loop = asyncio.get_running_loop()
+    before, loop = signal.getsignal(ending), asyncio.get_running_loop()
 
-    def chained(before: Any) -> Callable[[int, FrameType | None], None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(drain)
+    def leave(number: int, frame: FrameType | None) -> None:
+        made.state.draining = True
+        loop.call_soon_threadsafe(_drain, made)
+        if callable(before):
             before(number, frame)
 
-        return handle
+    signal.signal(ending, leave)
 
-    def drain() -> None:
-        streams = getattr(made.state, "streams", None)
-        if streams:  # the application has started
-            streams.drain()
 
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(ending)
-        if callable(before):
-            signal.signal(ending, chained(before))
+def _drain(made: Starlette) -> None:
+    streams = getattr(made.state, "streams", None)
+    if streams:  # the application has started
+        streams.drain()
 
 
 def _leave_after(parent: BaseProcess) -> None:

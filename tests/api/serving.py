@@ -10,6 +10,7 @@ import httpx
 from starlette.applications import Starlette
 
 from api.app import create_app, development_secret, make_shop
+from api.observability.observing import Observing
 from api.settings import Settings
 from api.tokens import development_token
 from crm.callers import SYSTEM
@@ -20,6 +21,8 @@ from store.client import Database
 from tests.support import Clock, Commands
 
 SECRET = "a secret of forty characters, no less ok"
+NEVER = 1e6
+"""Nothing is written in the background: a test counts commands, or flushes the notes itself."""
 URL = "http://shop.example/graphql"
 
 
@@ -67,10 +70,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Served]:
+async def serving(settings: Settings, *, seen: Observing | None = None) -> AsyncIterator[Served]:
     """Run the application as uvicorn would, and make a key for every role that has one."""
     clock, commands = Clock(), Commands()
-    app = create_app(settings, clock=clock, listeners=[commands])
+    app = create_app(settings, clock=clock, listeners=[commands], seen=seen, pause=NEVER)
     async with app.router.lifespan_context(app):
         shop = make_shop(settings, app.state.database, clock=clock)
         served = Served(app, shop, clock, commands, settings)

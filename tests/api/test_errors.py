@@ -26,10 +26,10 @@ async def test_another_method_is_not_allowed_in_json_and_says_which_are(served: 
 
 
 async def test_a_fault_outside_an_operation_is_masked_in_json(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken() -> None:
+    async def broken(*_: object) -> None:
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr(served.app.state.database, "ping", broken)
+    monkeypatch.setattr("api.health.missing", broken)
     async with served.client(raising=False) as client:
         response = await client.get(HOST + "/health/ready")
 

@@ -16,7 +16,6 @@ from api import socket_protocol, sockets
 from crm.callers import SYSTEM
 from crm.values import Role
 from services import api_keys, customers
-from store import api_keys as stored_keys
 from tests.api.http_answers import CREATED, create
 from tests.api.listening import POINTS, Listening, Socket, until
 
@@ -389,7 +388,7 @@ async def test_a_revoked_keys_socket_ends_and_runs_nothing_more(live: Listening)
     made = await api_keys.create(live.served.shop.call(SYSTEM), Role.STAFF)
     async with live.socket(made.key) as socket:
         await socket.answers()
-        await stored_keys.revoke(live.served.shop.database, made.id, live.served.clock())
+        assert await api_keys.revoke(live.served.shop.call(SYSTEM), made.id)
         live.served.clock.advance(seconds=5)
 
         await socket.subscribe("1", CREATED)
@@ -404,7 +403,7 @@ async def test_a_database_that_is_away_throws_nobody_out(live: Listening, monkey
 
     async with live.staffed() as socket:
         with monkeypatch.context() as patched:
-            patched.setattr("api.authentication.caller_of", away)
+            patched.setattr("api.authentication.known", away)
             live.served.clock.advance(seconds=6)
             await live.served.app.state.streams.sweep()
             await socket.subscribe("1", STORES)

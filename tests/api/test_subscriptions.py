@@ -354,7 +354,7 @@ async def test_a_fault_in_an_event_is_masked_and_the_stream_goes_on(
     async with following(world, ann) as events:
         assert await points(events) == 0
         with monkeypatch.context() as patched:
-            patched.setattr(ledger, "account_value", broken)
+            patched.setattr("resolvers.points._due", broken)
             await world.database["loyalty_accounts"].update_one({"_id": account_of(ann)}, {"$set": {"touched": 1}})
             body = await next_body(events)
         assert "hunter2" not in str(body)

@@ -24,7 +24,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from executor.kinds import KIND, Computed, Kind, Listed, Related, Stored
+from executor.kinds import KIND, Computed, Keyed, Kind, Related, Stored
 from resolvers.loader import Loader
 
 SDL = """
@@ -161,6 +161,7 @@ class Requests:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.asks_ahead = False
         self.loads: list[tuple[str, int]] = []
         self._loaders: dict[Any, Loader] = {}
 
@@ -251,7 +252,7 @@ def _set_kind(type_: str, name: str, field: Any, draw: int) -> None:
     elif draw == 1:
         field.resolve = _sometimes(type_, name, field)
     elif draw < 7 and (field.args or type_ in ("Query", "Mutation")):
-        field.extensions[KIND] = Listed(_load(type_, name, field), _bind)
+        field.extensions[KIND] = Keyed(_load(type_, name, field), _bind)
     elif draw < 7:
         field.extensions[KIND] = _kinds(type_, name, field)[draw - 2]
 
@@ -278,7 +279,7 @@ def _load(type_: str, name: str, field: Any) -> Any:
     return load
 
 
-def _bind(_: Any, arguments: dict[str, Any]) -> Callable[[Any], Any]:
+def _bind(_: Any, arguments: dict[str, Any], __: Any) -> Callable[[Any], Any]:
     frozen = tuple((key, Frozen(value)) for key, value in arguments.items())
     return lambda source: (source, frozen)
 

@@ -13,7 +13,7 @@ from resolvers import customers as customer_lists
 from resolvers import points as point_lists
 from resolvers import purchases as purchase_lists
 from resolvers.context import Context
-from resolvers.lists import Listing, PageArguments, load_counts, load_pages
+from resolvers.lists import Listing, PageArguments, load_counts, load_pages, page_info
 from services.inputs import CustomerFilter
 from services.validation import parse
 from store import caps, customers, events, holds, idempotency, keys, ledger, purchases, referrals, rewards
@@ -68,7 +68,7 @@ def page(listing: Callable[[World, PageArguments], Listing], *arguments: Any) ->
         for argument in arguments or (FIRST,):
             asked = FIRST if argument == NEXT else argument
             (found,) = await load_pages(context, [listing(world, asked)])
-            if argument == NEXT and (cursor := found["pageInfo"]["endCursor"]):
+            if argument == NEXT and (cursor := page_info(found)["endCursor"]):
                 await load_pages(context, [listing(world, PageArguments(after=cursor))])
 
     return ask
