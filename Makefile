@@ -37,7 +37,7 @@ imports:
 # Both drivers at once, on two cores: what PyMongo's run says is shown when Motor's is over.
 tests:
 	@log=$$(mktemp); \
-	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest -p no:cacheprovider --ignore tests/api/cli \
+	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest -p no:cacheprovider --ignore tests/api/cli --ignore tests/clients \
 	  --ignore tests/store/test_embedded.py --ignore tests/loyalty --ignore tests/crm > $$log 2>&1 & other=$$!; \
 	trap "kill $$other" INT TERM; \
 	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest -p no:cacheprovider; motor=$$?; \

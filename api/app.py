@@ -2,27 +2,35 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
-from api import graphiql_page, health, logs
+from api import graphiql_page, health, logs, trusted
 from api.authentication import Authenticator
+from api.documents import Documents
 from api.engine import Engine
+from api.errors import HANDLERS
 from api.http import GraphQLEndpoint
 from api.limits.door import Door
 from api.limits.meter import Meter
 from api.observability.observing import Observing, observing
 from api.observability.requests import RequestLog
+from api.origins import CORS, origins
+from api.runner import Runner
 from api.settings import Settings
+from api.sockets import SocketEndpoint
+from api.streams import Streams
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
 from services.context import Shop, utc_now
@@ -85,6 +93,21 @@ def make_verifier(settings: Settings, clock: Callable[[], datetime]) -> TokenVer
     )
 
 
+def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
+    """Return the engine and the trusted documents of the settings, None where any document may run.
+
+    Raises:
+        BadSettings: the file of trusted documents is not one, or one of them does not fit the schema.
+    """
+    told = settings.environment == "development"
+    engine = Engine(executable(build_schema()), executor=settings.executor, tells_schema=told)
+    if settings.trusted_documents is None:
+        return engine, None
+    documents = trusted.load(settings.trusted_documents)
+    trusted.check(documents, engine)
+    return engine, documents
+
+
 def create_app(
     settings: Settings,
     *,
@@ -100,7 +123,8 @@ def create_app(
         pause: seconds between two writings of what is noted in the background.
     """
     seen = seen or observing(settings)
-    engine = Engine(executable(build_schema()), executor=settings.executor)
+    engine, documents = make_engine(settings)
+    allowed = origins(settings.cors_origins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -112,26 +136,36 @@ def create_app(
         try:
             await open_shop(shop)
             notes = asyncio.create_task(shop.notebook.run(pause))
-            app.state.database = database
-            engine.meter = Meter(shop) if settings.rate_limit == "on" else None
-            door = Door(Authenticator(shop, verifier), shop, limited=settings.rate_limit == "on")
-            app.state.graphql = GraphQLEndpoint(shop, engine, door, _page(settings))
-            yield
+            app.state.database, app.state.shop = database, shop
+            limited = settings.rate_limit == "on"
+            engine.meter = Meter(shop) if limited else None
+            authenticator, runner = Authenticator(shop, verifier), Runner(shop, engine, Documents(documents))
+            door = Door(authenticator, shop, limited=limited)
+            streams = app.state.streams = Streams(authenticator.holds)
+            app.state.graphql = GraphQLEndpoint(runner, door, streams, _page(settings))
+            app.state.sockets = SocketEndpoint(runner, door, streams, seen.requests, allowed)
+            sweeping = asyncio.create_task(streams.sweep_forever(), name="sweep of streams")
+            try:
+                yield
+            finally:
+                sweeping.cancel()
+                streams.drain()
+                await shop.live.close()
         finally:
             await _ended(notes)
             await verifier.close()
             await database.close()
             await seen.close()
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/graphql", _graphql, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", _socket),
         *health.ROUTES,
     ]
     if settings.environment == "development":
-        routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
-    app = Starlette(routes=routes, lifespan=lifespan)
-    app.add_middleware(RequestLog, requests=seen.requests)
-    return app
+        routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))
+    outer = [Middleware(CORS, allowed=allowed), Middleware(RequestLog, requests=seen.requests)]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=outer, exception_handlers=HANDLERS)
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:
@@ -158,3 +192,8 @@ def _page(settings: Settings) -> HTMLResponse | None:
 async def _graphql(request: Request) -> Response:
     endpoint: GraphQLEndpoint = request.app.state.graphql
     return await endpoint.handle(request)
+
+
+async def _socket(websocket: WebSocket) -> None:
+    endpoint: SocketEndpoint = websocket.app.state.sockets
+    await endpoint.handle(websocket)

@@ -3,6 +3,7 @@
 Everything between a query's text and its answer is here; HTTP and sockets only carry it.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,10 +29,10 @@ from api.limits import numbers
 from api.limits.asked import asked_of
 from api.limits.buckets import Throttled
 from api.limits.deadlines import TOO_LATE, in_time
-from api.limits.meter import Meter
+from api.limits.meter import Meter, Paid
 from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
-from api.prepared import Prepared, PreparedOperation
+from api.prepared import DESCRIBING, Prepared, PreparedOperation
 from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
 from executor.plans import NotCompiled, Ready
@@ -42,7 +43,8 @@ log = structlog.get_logger()
 
 Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
-DESCRIBING = frozenset({"__schema", "__type"})
+SUGGESTION = re.compile(r" Did you mean [^?]*\?")
+NEEDS_STREAM = "Subscribe over WebSocket (graphql-transport-ws), or name text/event-stream in Accept."
 DOCUMENTS_MAX = 1000
 CACHED_LENGTH_MAX = numbers.DOCUMENT_CHARS_MAX
 CACHED_TOTAL_MAX = 262_144
@@ -67,14 +69,21 @@ class Engine:
 
     Args:
         executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
+        tells_schema: whether introspection and suggestions ("Did you mean ...") are answered.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled") -> None:
+    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled", tells_schema: bool = True) -> None:
         self._schema = schema
         self._executor = executor
         self.meter: Meter | None = None
+        self._tells_schema = tells_schema
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        """The schema that operations are of."""
+        return self._schema
 
     def prepare(self, text: str) -> Prepared:
         """Return a document parsed and validated."""
@@ -100,12 +109,18 @@ class Engine:
             asked = asked_of(self._schema, document)
             errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
-            return Prepared(self._schema, None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+            return Prepared(self._schema, None, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED")])))
         except RecursionError:
             too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
             return Prepared(self._schema, None, (too_deep,))
-        bodies = tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        bodies = tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]))
         return Prepared(self._schema, document, bodies, asked)
+
+    def _discreet(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return errors without the names that graphql-core suggests, where the schema is not told."""
+        if self._tells_schema:
+            return errors
+        return [error | {"message": SUGGESTION.sub("", error["message"])} for error in errors]
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
@@ -128,29 +143,52 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        caller = context.caller
-        if self.meter is None:
-            plan = self._plan(text, self._read(text), caller, variables, name, reading=reading)
-            return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
-        try:
-            self.meter.check(caller)
-            prepared = self._read(text)
-            plan = self._plan(text, prepared, caller, variables, name, reading=reading)
-            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
-            if isinstance(plan, Answer):
-                await self.meter.charge(caller, judging)
-                return plan
-            paid = await self.meter.admit(caller, plan.asked, variables, more=judging)
-        except Throttled as problem:
-            return throttled(problem)
-        answer = await self._carry_out(plan, context, variables)
-        await self.meter.settle(paid, context.call, plan.asked, variables, answer.body.get("data"))
-        answer.body["extensions"] = {"cost": self.meter.told(paid)}
+        admitted = await self._let_pass(context.caller, text, variables, name, reading=reading)
+        if isinstance(admitted, Answer):
+            return admitted
+        operation, paid = admitted
+        answer = await self.carry_out(operation, context, variables)
+        if self.meter and paid:
+            await self.meter.settle(paid, context.call, operation.asked, variables, answer.body.get("data"))
+            answer.body["extensions"] = {"cost": self.meter.told(paid)}
         return answer
 
-    def _read(self, text: str) -> Prepared:
-        with step("prepare"):
-            return self.prepare(text)
+    async def admit(
+        self, context: Context, text: str, variables: Mapping[str, Any] | None, name: str | None
+    ) -> PreparedOperation | Answer:
+        """Return the operation that is to be followed, or why the caller may not; nothing runs yet.
+
+        What its first event may cost is paid now. Later ones cost nothing: how many come is the shop's doing.
+        """
+        admitted = await self._let_pass(context.caller, text, variables, name, streaming=True)
+        return admitted if isinstance(admitted, Answer) else admitted[0]
+
+    async def _let_pass(
+        self,
+        caller: Caller,
+        text: str,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        reading: bool = False,
+        streaming: bool = False,
+    ) -> tuple[PreparedOperation, Paid | None] | Answer:
+        """Return the operation that is to be carried out with what its caller paid for it, or why it is not."""
+        try:
+            if self.meter:
+                self.meter.check(caller)
+            with step("prepare"):
+                prepared = self.prepare(text)
+            plan = self._plan(text, prepared, caller, variables, name, reading=reading, streaming=streaming)
+            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
+            if isinstance(plan, Answer):
+                if self.meter:
+                    await self.meter.charge(caller, judging)
+                return plan
+            paid = await self.meter.admit(caller, plan.asked, variables, more=judging) if self.meter else None
+        except Throttled as problem:
+            return throttled(problem)
+        return plan, paid
 
     def _plan(
         self,
@@ -161,6 +199,7 @@ class Engine:
         name: str | None,
         *,
         reading: bool,
+        streaming: bool,
     ) -> PreparedOperation | Answer:
         """Return the operation that is to be carried out, or why it is not."""
         if prepared.errors:
@@ -170,22 +209,25 @@ class Engine:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
         kind = operation.node.operation
         note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
-        if kind is OperationType.SUBSCRIPTION:
-            return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
-        if reading and kind is not OperationType.QUERY:
+        if reading and kind is OperationType.MUTATION:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         forbidden = operation.forbidden(caller.role)
         if forbidden:
             return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
+        if kind is OperationType.SUBSCRIPTION and not streaming:
+            return refused("NOT_ACCEPTABLE", NEEDS_STREAM)
+        if operation.describes and not self._tells_schema:
+            return refused("INTROSPECTION_DISABLED", "The schema is published, and not told here.")
         too_much = operation.too_much(caller.role, variables)
         return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
 
-    async def _carry_out(
-        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None
+    async def carry_out(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> Answer:
+        """Execute an admitted operation in its time; `root` is the event of a subscription."""
         async with in_time(context.call, operation.asked) as time:
             with step("execute"):
-                return self._answer(await self._execute(operation, context, variables))
+                return self.answer_of(await self._execute(operation, context, variables, root))
         assert time.over
         return refused("TIMEOUT", TOO_LATE)
 
@@ -213,8 +255,9 @@ class Engine:
         assert isinstance(result, ExecutionResult)
         return result
 
-    def _answer(self, result: ExecutionResult) -> Answer:
-        errors = [body for error in result.errors or () for body in bodies_of(error)]
+    def answer_of(self, result: ExecutionResult) -> Answer:
+        """Return what a client gets of an execution: errors told or masked."""
+        errors = self._discreet([body for error in result.errors or () for body in bodies_of(error)])
         if result.data is None and errors and not any("path" in error for error in errors):
             return Answer({"errors": errors}, executed=False, code=errors[0]["extensions"]["code"])
         body: dict[str, Any] = {"data": result.data}

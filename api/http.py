@@ -5,7 +5,6 @@ with the status whether the request was executed at all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,89 +13,73 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.authentication import NO_CREDENTIAL, Unauthenticated
-from api.engine import Answer, Engine, refused, throttled
+from api.documents import NOT_TRUSTED
+from api.engine import Answer, refused, throttled
+from api.errors import MASKED
+from api.event_stream import EventStream, single
 from api.jwks import IdentityProviderDown
 from api.limits.bodies import Allowance, BadBody, allowance_of, holds_at_most, read_body
 from api.limits.buckets import Throttled
 from api.limits.door import APP_HEADER, Door
 from api.limits.leaving import Gone, looked_after
-from api.observability.record import note_answer, note_caller, note_refusals
+from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
+from api.observability.record import note_answer, note_caller
+from api.requests import BadRequest, GraphQLRequest, asked, parsed
+from api.runner import Runner
+from api.streams import Streams
 from crm.callers import NOBODY, Caller
-from resolvers.context import Context
-from services.context import Shop
 
-JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405, "THROTTLED": 429, "TIMEOUT": 504}
-ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "THROTTLED"})
+STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    NOT_TRUSTED: 403,
+    "METHOD_NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "THROTTLED": 429,
+    "TIMEOUT": 504,
+}
+ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "THROTTLED", NOT_TRUSTED})
 """Codes whose status is told in application/json too: these requests would fail whatever document they carried."""
-EXPECTED = (Unauthenticated, IdentityProviderDown, Throttled, BadBody, ClientDisconnect, Gone)
+EXPECTED = (BadBody, Unauthenticated, Throttled, IdentityProviderDown, ClientDisconnect, Gone)
 log = structlog.get_logger()
-
-
-class BadRequest(BadBody):
-    """The HTTP request carries no GraphQL request; `status` says how."""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """What a client wants executed."""
-
-    query: str
-    variables: Mapping[str, Any] | None
-    operation_name: str | None
 
 
 class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
-    def __init__(self, shop: Shop, engine: Engine, door: Door, page: HTMLResponse | None) -> None:
-        self._shop = shop
-        self._engine = engine
+    def __init__(self, runner: Runner, door: Door, streams: Streams, page: HTMLResponse | None) -> None:
+        self._runner = runner
         self._door = door
+        self._streams = streams
         self._page = page
 
     async def handle(self, request: Request) -> Response:
         """Return the answer to one HTTP request; never an exception."""
         if self._page and _wants_page(request):
             return self._page
-        media = accepted(request.headers.get("accept"))
-        if media is None:
+        takes = accepted(request.headers.get("accept"))
+        if takes.nothing:
             return _json(406, JSON, refused("NOT_ACCEPTABLE", f"Accept {JSON} or {GRAPHQL_JSON}.").body)
+        media = takes.answer or JSON
         try:
-            answer = await self._run(request)
-        except BadBody as problem:
-            return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
-        except Unauthenticated as problem:
-            body = refused("UNAUTHENTICATED", str(problem)).body
-            return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
-        except Throttled as problem:
-            return _answered(throttled(problem), media)
-        except IdentityProviderDown:
-            return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
-        except (ClientDisconnect, Gone):
-            return Response(status_code=499)
-        return _answered(answer, media)
-
-    async def _run(self, request: Request) -> Answer:
-        try:
-            known = await self._known(request)
-            asked = await read(request, allowance_of(known))
-            caller = known or await self._caller(asked)
-            note_caller(caller)
-            context, reading = Context(self._shop.call(caller)), request.method != "POST"
-            with looked_after(request.receive):
-                answer = await self._engine.run(
-                    context, asked.query, asked.variables, asked.operation_name, reading=reading
-                )
-            note_refusals(context.call.refusals)
-            return answer
-        except EXPECTED:
-            raise
+            return await self._respond(request, takes, media)
+        except EXPECTED as problem:
+            return _not_run(problem, media)
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
-            return Answer(
-                refused("INTERNAL", "Something went wrong here; it was logged.").body, executed=False, code="INTERNAL"
-            )
+            return _answered(refused("INTERNAL", MASKED), media)
+
+    async def _respond(self, request: Request, takes: Accepted, media: str) -> Response:
+        known = await self._known(request)
+        wanted = await read(request, allowance_of(known))
+        caller = known or self._nobody(wanted)
+        note_caller(caller)
+        streaming, reading = takes.stream and request.method != "HEAD", request.method != "POST"
+        with looked_after(request.receive):
+            result = await self._runner.run(caller, wanted, reading=reading, streaming=streaming)
+        if isinstance(result, Answer):
+            return _answered(result, media) if takes.answer else single(result)
+        return EventStream(result, self._streams, caller, request.headers.get("authorization", ""))
 
     async def _known(self, request: Request) -> Caller | None:
         """Return who calls, before the body is read; None for nobody, where that may be enough."""
@@ -106,11 +89,27 @@ class GraphQLEndpoint:
         address = request.client.host if request.client else ""
         return await self._door.enter(authorization, app_key=request.headers.get(APP_HEADER), address=address)
 
-    async def _caller(self, asked: GraphQLRequest) -> Caller:
+    def _nobody(self, wanted: GraphQLRequest) -> Caller:
         """Return who calls without a credential: in development anybody is told the schema, so GraphiQL can show it."""
-        if self._engine.only_describes(asked.query, asked.operation_name):
+        if self._runner.only_describes(wanted):
             return NOBODY
         raise Unauthenticated(NO_CREDENTIAL)
+
+
+def _not_run(problem: Exception, media: str) -> Response:
+    """Return the answer to a request of which nothing was run."""
+    match problem:
+        case BadBody():
+            return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
+        case Unauthenticated():
+            body = refused("UNAUTHENTICATED", str(problem)).body
+            return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
+        case Throttled():
+            return _answered(throttled(problem), media)
+        case IdentityProviderDown():
+            return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
+        case _:  # the client has gone
+            return Response(status_code=499)
 
 
 def status_of(answer: Answer, media: str) -> int:
@@ -124,18 +123,6 @@ def status_of(answer: Answer, media: str) -> int:
     return STATUS.get(answer.code or "", 400)
 
 
-def accepted(header: str | None) -> str | None:
-    """Return the media type to answer in, None where the client takes neither."""
-    if header is None:
-        return JSON
-    wanted = [part.split(";")[0].strip().lower() for part in header.split(",")]
-    if GRAPHQL_JSON in wanted and (JSON not in wanted or wanted.index(GRAPHQL_JSON) < wanted.index(JSON)):
-        return GRAPHQL_JSON
-    if JSON in wanted or "*/*" in wanted or "application/*" in wanted:
-        return JSON
-    return None
-
-
 async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
     """Return what an HTTP request asks for.
 
@@ -145,42 +132,21 @@ async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
     """
     if request.method != "POST":  # GET, and HEAD, which must not do more than GET does
         parameters: dict[str, Any] = dict(request.query_params)
+        if len(request.query_params.multi_items()) > len(parameters):
+            raise BadRequest(400, "A parameter is there twice.")
         for name in ("variables", "extensions"):
             if parameters.get(name):
-                parameters[name] = _parsed(parameters[name].encode())
-        return _asked(parameters)
+                parameters[name] = parsed(parameters[name].encode())
+        return asked(parameters)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
         raise BadRequest(415, f"Send {JSON}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest(415, "Send the body without a content encoding.")
     body = await read_body(request.stream(), allowed, length=request.headers.get("content-length"))
-    asked = _asked(_parsed(body))
-    if len(body) > allowed.values and not holds_at_most(asked.variables, allowed.values):
+    wanted = asked(parsed(body))
+    if len(body) > allowed.values and not holds_at_most(wanted.variables, allowed.values):
         raise BadRequest(413, f"A request of this caller has at most {allowed.values} values.")
-    return asked
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError):
-        raise BadRequest(400, "This is not JSON in UTF-8.") from None
-
-
-def _asked(parameters: Any) -> GraphQLRequest:
-    if not isinstance(parameters, dict):
-        raise BadRequest(400, "Expected a JSON object with a query.")
-    query, variables = parameters.get("query"), parameters.get("variables")
-    name = parameters.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequest(400, "The query is missing.")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequest(400, "variables must be an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest(400, "operationName must be a string.")
-    if not isinstance(parameters.get("extensions", {}), (dict, type(None))):
-        raise BadRequest(400, "extensions must be an object.")
-    return GraphQLRequest(query, variables, name or None)
+    return wanted
 
 
 def _wants_page(request: Request) -> bool:

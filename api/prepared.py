@@ -16,6 +16,8 @@ from crm.values import Role
 from executor.plans import NotCompiled, Operation
 from resolvers.policy import first_forbidden
 
+DESCRIBING = frozenset({"__schema", "__type"})
+
 
 class PreparedOperation:
     """One operation of a valid document."""
@@ -28,6 +30,11 @@ class PreparedOperation:
         self.node = node
         self.asked = asked
         self._forbidden: dict[Role, str | None] = {}
+
+    @cached_property
+    def describes(self) -> bool:
+        """Whether it asks for the schema anywhere."""
+        return any(field.rpartition(".")[2] in DESCRIBING for field in self.asked.fields)
 
     @cached_property
     def compiled(self) -> Operation | None:

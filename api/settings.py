@@ -1,11 +1,13 @@
 """Settings, read once from the environment at start; a bad value or an unknown name stops the start with a sentence."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from api.origins import origins
 from crm.money import CURRENCIES
 
 PREFIX = "CRM_"
@@ -22,7 +24,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     environment: Literal["development", "production"] = Field(
-        "development", description="`production` needs CRM_SECRET, refuses development tokens and hides GraphiQL."
+        "development",
+        description="`production` needs CRM_SECRET, refuses development tokens and hides GraphiQL and the schema.",
     )
     mongodb_uri: str | None = Field(
         None,
@@ -78,6 +81,14 @@ class Settings(BaseModel):
         "jwt", description="Source of the external id that a token's sub is.", min_length=1, max_length=100
     )
 
+    cors_origins: str | None = Field(
+        None, description="Websites that may call from a browser: exact origins with commas; without it none."
+    )
+    trusted_documents: Path | None = Field(
+        None,
+        description="JSON file of documents by hash (codegen, Relay); storefronts, customers, tills then run no other.",
+    )
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings that the CRM_* variables make.
@@ -109,6 +120,12 @@ class Settings(BaseModel):
         if code not in CURRENCIES:
             raise ValueError("expected a currency code of ISO 4217 such as EUR.")
         return code
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, text: str | None) -> str | None:
+        origins(text)
+        return text
 
     @field_validator("secret", "jwt_secret")
     @classmethod

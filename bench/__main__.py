@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ledger, limits, quotes
+from bench import ledger, limits, quotes, subscribers
 from store.embedded import EmbeddedMongo
 
 CRM = [sys.executable, "-m", "api.cli"]
@@ -57,6 +57,8 @@ def main() -> None:
         limits.measure(table)
     with console.status("Tills at once"):
         ledger.measure_tills(table)
+    with console.status("Subscribers"):
+        subscribers.measure(table)
     with tempfile.TemporaryDirectory() as folder:
         for driver in ("motor", "pymongo"):
             with console.status(f"Full import over {driver}"):

@@ -111,13 +111,13 @@ def _kill(server: "subprocess.Popen[bytes]", victim: str) -> None:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[tuple[int, str, "subprocess.Popen[bytes]"]]:
-    """Serve with two API processes until the block ends, and wait until all of it is gone.
+def serving(data_dir: Path, *, workers: int = 2) -> Iterator[tuple[int, str, "subprocess.Popen[bytes]"]]:
+    """Serve with so many API processes until the block ends, and wait until all of it is gone.
 
     Gives the port, a key of an administrator, and the server's process.
     """
     port, key = _free_port(), _key(data_dir)
-    command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir), "--workers", "2"]
+    command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir), "--workers", str(workers)]
     with (
         (data_dir / "server.log").open("wb") as log,
         subprocess.Popen(command, env=ENVIRONMENT, stdout=log, stderr=log) as server,

@@ -108,7 +108,7 @@ class Operation:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
         """Raise NotCompiled for an operation that graphql-core has to run."""
         root = schema.get_root_type(node.operation)
-        if node.operation is OperationType.SUBSCRIPTION or root is None:
+        if root is None:
             raise NotCompiled
         self.schema = schema
         self.node = node

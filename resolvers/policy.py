@@ -1,4 +1,4 @@
-"""Who may: every field of Query, Mutation and Customer with the roles it is open to, in one table.
+"""Who may: every field of Query, Mutation, Subscription and Customer with the roles it is open to, in one table.
 
 A field that a role may never see refuses the operation before it runs. Whose object it is, is decided where it is
 found: a customer sees the own one, and everybody else's is as if it were not there.
@@ -54,6 +54,7 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Mutation.replyToFeedback": DESK,
     "Mutation.saveStore": frozenset({A}),
     "Mutation.saveProducts": frozenset({A}),
+    "Subscription.loyaltyUpdated": frozenset({C}),
     "Customer.id": KNOWN,
     "Customer.version": OWN,
     "Customer.createdAt": OWN,

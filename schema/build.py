@@ -15,6 +15,7 @@ from schema.loyalty import LoyaltyAccount, PointsTransaction
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 
 __all__ = ["build_schema", "enums", "executable", "inputs"]
 
@@ -37,6 +38,7 @@ def build_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         Query,
         Mutation,
+        Subscription,
         types=[LoyaltyAccount, PointsTransaction],
         directives=[idempotent],
         config=StrawberryConfig(default_resolver=default_resolver, scalar_map=SCALARS),

@@ -133,6 +133,12 @@ def query(description: str) -> Decorator:
     return decorator
 
 
+def subscription(description: str) -> Decorator:
+    """Return the decorator of a subscription field: an asynchronous generator whose events are the field's values."""
+    decorator: Decorator = strawberry.subscription(description=description)
+    return decorator
+
+
 def mutation(description: str, *, batch: bool = False, rows: int = BATCH_MAX) -> Decorator:
     """Return the decorator of a mutation: inputs checked, @idempotent kept, refusals answered as data.
 

@@ -14,6 +14,7 @@ from crm.ids import time_ordered
 from crm.money import digits_of
 from services.input_types import Rules
 from services.known import Known
+from services.live import Live
 from services.notebook import Notebook
 from store.client import Database
 from store.fetching import Fused, Separate, Shared
@@ -48,12 +49,14 @@ class Shop:
     shared_lookups: bool = True
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    live: Live = field(init=False)
     notebook: Notebook = field(init=False)
     _look_ups: Database | Shared = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock, self.currency_digits)
+        self.live = Live(self.database)
         self.notebook = Notebook(self.database, self.clock)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
 

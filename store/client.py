@@ -1,6 +1,6 @@
 """The connection to MongoDB, over either driver, and the only loop that retries a transaction.
 
-Motor (the default) and PyMongo's own asyncio API differ in four calls: aggregate, sessions, transactions and close.
+Motor (the default) and PyMongo's own asyncio API differ in five calls: aggregate, watch, sessions, transactions, close.
 They are bridged here and nowhere else.
 
 The loop is our own because the drivers' helpers retry for up to 120 s, Motor's without any pause (measured: 1,216
@@ -94,6 +94,24 @@ class Database:
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)
         return documents
+
+    @asynccontextmanager
+    async def watch(
+        self, collection: str, pipeline: Sequence[Filter], position: Mapping[str, Any], *, wait_milliseconds: int
+    ) -> AsyncIterator[Any]:
+        """Give an open change stream: `try_next()` waits so long for a change, `resume_token` says where it is.
+
+        It belongs to one task, which closes it between two calls: over Motor a call goes on in its thread when the task
+        that made it is cancelled.
+
+        Args:
+            position: `start_at_operation_time` or `resume_after`, and its value.
+        """
+        stream = self._database[collection].watch(pipeline, max_await_time_ms=wait_milliseconds, **position)
+        if self.driver == "pymongo":
+            stream = await stream
+        async with stream:
+            yield stream
 
     async def read(self, reads: Sequence[Read], *, tx: Tx | None = None) -> list[list[Document]]:
         """Return the documents of every read, with one command for every hundred of them."""

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
 
 from api import logs
+from api.app import make_engine
 from api.cli.runtime import (
     DEFAULT_DATA_DIR,
     DataDir,
@@ -30,6 +31,7 @@ from api.cli.runtime import (
     run_in_shop,
 )
 from api.settings import PREFIX, Settings
+from api.socket_protocol import MESSAGE_BYTES_MAX
 from services.context import Shop
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -38,8 +40,22 @@ Workers = Annotated[int, typer.Option(help="Processes that answer.", min=1, max=
 NoWorker = Annotated[bool, typer.Option("--no-worker", help="Start no worker; `crm worker` runs elsewhere.")]
 DRAIN_SECONDS = 10
 WORKER_STOP_SECONDS = 10
+# uvicorn kills a worker that is silent for so long, and one that still imports is: on a busy machine 5 s, its default,
+# started workers over and over and never got to serve.
+WORKER_HEALTH_SECONDS = 30
 WATCH_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+SERVER: dict[str, Any] = {
+    "log_level": "warning",
+    "log_config": None,  # ours passes on what uvicorn warns of (api/logs.py)
+    "access_log": False,
+    "timeout_graceful_shutdown": DRAIN_SECONDS,
+    "timeout_worker_healthcheck": WORKER_HEALTH_SECONDS,
+    "server_header": False,
+    "ws_max_size": MESSAGE_BYTES_MAX,
+    "ws_per_message_deflate": False,  # compressed, an idle socket takes twice the memory
+}
+"""How uvicorn serves, whatever it serves on."""
 PROJECT = Path(__file__).parents[2]
 
 
@@ -83,6 +99,8 @@ def run_server(
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
         logs.configure(settings)
         _check_port(host, port)
+        if settings.trusted_documents:
+            make_engine(settings)  # here a bad file is one sentence, and in a worker a traceback
         prepare(settings)
         # Workers read their settings from the environment, and find there what was decided here.
         os.environ[f"{PREFIX}MONGODB_URI"], os.environ[f"{PREFIX}SECRET"] = (
@@ -97,10 +115,7 @@ def run_server(
                 host=host,
                 port=port,
                 workers=workers,
-                log_config=None,  # ours passes on what uvicorn warns of (api/logs.py)
-                access_log=False,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-                server_header=False,
+                **SERVER,
             )
 
 

@@ -1,5 +1,6 @@
 """The application as `crm serve` runs it: in its own process, or in each of several workers."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -24,15 +25,26 @@ def app() -> Starlette:
 
 
 def _tell(made: Starlette, ending: signal.Signals) -> None:
-    """Let the application know that it is told to end, before uvicorn is: readiness ends first."""
-    before = signal.getsignal(ending)
+    """Let the application know that it is told to end, before uvicorn is: readiness ends first, and so do streams.
+
+    uvicorn has set its handlers before it asks for the application. It closes sockets by itself, but would wait for
+    event streams, which have no end of their own.
+    """
+    before, loop = signal.getsignal(ending), asyncio.get_running_loop()
 
     def leave(number: int, frame: FrameType | None) -> None:
         made.state.draining = True
+        loop.call_soon_threadsafe(_drain, made)
         if callable(before):
             before(number, frame)
 
     signal.signal(ending, leave)
+
+
+def _drain(made: Starlette) -> None:
+    streams = getattr(made.state, "streams", None)
+    if streams:  # the application has started
+        streams.drain()
 
 
 def _leave_after(parent: BaseProcess) -> None:

@@ -4,8 +4,8 @@ The record stands in a context variable, which asyncio hands on to every task a 
 so a database command counts for the request that caused it, also when a data loader sent it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -57,6 +57,16 @@ class Record:
 
 _NO_STEP: AbstractContextManager[None] = nullcontext()
 CURRENT: ContextVar[Record | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Let what runs in the block count for no request: a subscription's event, whose record may be open for days."""
+    token = CURRENT.set(None)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
 
 
 def step(name: str) -> AbstractContextManager[None]:

@@ -6,8 +6,10 @@ import pytest
 import pytest_asyncio
 
 from api.tokens import TokenVerifier
+from tests.api.listening import Listening, listening
 from tests.api.provider import AUDIENCE, ISSUER, JWKS_URL, SECRET, Clock, Provider, verifier
 from tests.api.serving import Served, serving, settings
+from tests.support import NOW
 
 
 @pytest.fixture
@@ -47,3 +49,19 @@ async def served(running: Served) -> Served:
         await running.app.state.database[name].delete_many({})
     running.commands.names.clear()
     return running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def listener(mongodb_uri: str, driver: str) -> AsyncIterator[Listening]:
+    async with listening(settings(mongodb_uri, driver)) as one:
+        yield one
+
+
+@pytest_asyncio.fixture
+async def live(listener: Listening) -> Listening:
+    """A server on a port, its shop empty, its clock where it was."""
+    for name in ("customers", "keys", "loyalty_accounts", "outbox", "purchases", "products", "stores"):
+        await listener.served.app.state.database[name].delete_many({})
+    listener.served.clock.now = NOW
+    listener.served.commands.names.clear()
+    return listener

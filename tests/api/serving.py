@@ -37,8 +37,9 @@ class Served:
     settings: Settings
     keys: dict[Role, str] = field(default_factory=dict)
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://shop.example")
+    def client(self, *, raising: bool = True) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=raising)
+        return httpx.AsyncClient(transport=transport, base_url="http://shop.example")
 
     def headers(self, role: Role | None = Role.ADMIN, **others: str) -> dict[str, str]:
         bearer = {"Authorization": f"Bearer {self.keys[role]}"} if role else {}

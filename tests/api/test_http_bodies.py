@@ -27,6 +27,10 @@ BAD_BODIES = [
     (b'{"query": "{ stores { totalCount } }", "variables": {"a": "\\ud800"}}', 400),
     (b"\xef\xbb\xbf{}", 400),
     (b"[" * 100_000, 400),
+    (b'{"query": "{ __typename }", "query": "{ __typename }"}', 400),
+    (b'{"query": "{ __typename }", "variables": {"a": {"b": 1, "\\u0062": 2}}}', 400),
+    (b'[{"query": "{ __typename }"}, {"query": "{ __typename }"}]', 400),
+    (b'{"query": "{ __typename }", "variables": {"a": ' + b"9" * 5000 + b"}}", 400),
     (b'{"query": "{ __typename }", "variables": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, 400),
     (b" " * 5_000_000, 413),
 ]

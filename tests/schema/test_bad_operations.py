@@ -68,7 +68,7 @@ FEEDBACK = "query($filter: FeedbackFilter) { feedback(filter: $filter) { nodes {
         (RECORD, {"input": {key: value for key, value in sale().items() if key != "occurredAt"}}),
         ('{ me @idempotent(key: "k") { id } }', {}),
         ("{ __typename @idempotent }", {}),
-        ("subscription { loyaltyUpdated { id } }", {}),
+        ("subscription { nothing { id } }", {}),
         ("query A { __typename } query B { __typename }", {}),
         ("fragment A on Customer { id }", {}),
         ("{ customers { ...A } } fragment A on CustomerConnection { ...A }", {}),

@@ -15,7 +15,7 @@ from tests.support import ADMIN, CREATE, POS, STAFF, STOREFRONT, World, customer
 SCHEMA = executable(build_schema())
 NOBODY = "cus_01J00000000000000000000000"
 CALLERS = {caller.role: caller for caller in (STOREFRONT, customer_caller(NOBODY), POS, STAFF, ADMIN)}
-GUARDED = ("Query", "Mutation", "Customer")
+GUARDED = ("Query", "Mutation", "Subscription", "Customer")
 EVERYBODY = {Role.STOREFRONT, Role.CUSTOMER, Role.POS, Role.STAFF, Role.ADMIN}
 
 # What the contract says of each role, word for word; everything else is not theirs.
@@ -26,7 +26,7 @@ ALLOWED = {
       Query.quote
       Query.me Query.customer Query.purchase Mutation.updateMe Mutation.setConsents Mutation.submitFeedback
       Mutation.claimPurchase Mutation.holdPoints Mutation.releaseHold Mutation.redeemReward
-      Mutation.trackEvents Customer.*""",
+      Mutation.trackEvents Subscription.loyaltyUpdated Customer.*""",
     Role.POS: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
       Query.quote
       Query.customer Query.purchase Mutation.createCustomer Mutation.setConsents Mutation.recordPurchase
