@@ -12,6 +12,7 @@ WORKDIR /app
 COPY --from=dependencies /venv /venv
 COPY api ./api
 COPY crm ./crm
+COPY executor ./executor
 COPY loyalty ./loyalty
 COPY resolvers ./resolvers
 COPY schema ./schema

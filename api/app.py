@@ -1,28 +1,33 @@
 """The application: everything is made here from settings and handed down; nothing is a global."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api import graphiql_page, logs
+from api import graphiql_page, health, logs
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.http import GraphQLEndpoint
+from api.limits.door import Door
+from api.limits.meter import Meter
+from api.observability.observing import Observing, observing
+from api.observability.requests import RequestLog
 from api.settings import Settings
 from api.tokens import TokenVerifier
 from schema.build import build_schema, executable
 from services.context import Shop, utc_now
 from services.installation import derived_secret, open_shop
+from services.notebook import PAUSE_SECONDS
 from store.client import Database
 
 DEFAULT_QUERY = """# Paste a STAFF key into the headers below, then press Ctrl-Enter.
@@ -56,6 +61,8 @@ def make_shop(settings: Settings, database: Database, *, clock: Callable[[], dat
         pepper=derived_secret(settings.secret.encode(), "pepper").encode(),
         jwt_source=settings.jwt_source,
         clock=clock,
+        fetch_planning=settings.fetch_planning,
+        shared_lookups=settings.shared_lookups,
     )
 
 
@@ -79,39 +86,66 @@ def make_verifier(settings: Settings, clock: Callable[[], datetime]) -> TokenVer
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, listeners: Sequence[CommandListener] = ()
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    listeners: Sequence[CommandListener] = (),
+    seen: Observing | None = None,
+    pause: float = PAUSE_SECONDS,
 ) -> Starlette:
-    """Return the application; MongoDB is opened when it starts and closed when it stops."""
-    engine = Engine(executable(build_schema()))
+    """Return the application; MongoDB is opened when it starts and closed when it stops.
+
+    Args:
+        seen: what observes it, where not what the settings ask for.
+        pause: seconds between two writings of what is noted in the background.
+    """
+    seen = seen or observing(settings)
+    engine = Engine(executable(build_schema()), executor=settings.executor)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = open_database(settings, listeners=listeners)
+        database = open_database(settings, listeners=[*listeners, *seen.listeners])
+        database.on_retry = seen.retried
         shop = make_shop(settings, database, clock=clock)
         verifier = make_verifier(settings, clock)
+        notes: asyncio.Task[None] | None = None
         try:
             await open_shop(shop)
+            notes = asyncio.create_task(shop.notebook.run(pause))
             app.state.database = database
-            app.state.graphql = GraphQLEndpoint(shop, engine, Authenticator(shop, verifier), _page(settings))
+            engine.meter = Meter(shop) if settings.rate_limit == "on" else None
+            door = Door(Authenticator(shop, verifier), shop, limited=settings.rate_limit == "on")
+            app.state.graphql = GraphQLEndpoint(shop, engine, door, _page(settings))
             yield
         finally:
+            await _ended(notes)
             await verifier.close()
             await database.close()
+            await seen.close()
 
     routes = [
         Route("/graphql", _graphql, methods=["GET", "POST"]),
-        Route("/health/live", _live),
-        Route("/health/ready", _ready),
+        *health.ROUTES,
     ]
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))  # type: ignore[arg-type]  # a Mount is a route
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.add_middleware(RequestLog, requests=seen.requests)
+    return app
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def from_environ() -> Starlette:
     """Return the application of the process's environment: what uvicorn calls in every worker."""
-    logs.configure()
-    return create_app(Settings.from_environ(os.environ))
+    settings = Settings.from_environ(os.environ)
+    logs.configure(settings)
+    return create_app(settings)
 
 
 def _page(settings: Settings) -> HTMLResponse | None:
@@ -124,15 +158,3 @@ def _page(settings: Settings) -> HTMLResponse | None:
 async def _graphql(request: Request) -> Response:
     endpoint: GraphQLEndpoint = request.app.state.graphql
     return await endpoint.handle(request)
-
-
-async def _live(_: Request) -> Response:
-    return JSONResponse({"status": "live"})
-
-
-async def _ready(request: Request) -> Response:
-    try:
-        await request.app.state.database.ping()
-    except PyMongoError:
-        return JSONResponse({"status": "no database"}, status_code=503)
-    return JSONResponse({"status": "ready"})

@@ -7,65 +7,72 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from api.operation import IdempotentOnMutations, fields_of
-from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
+from api.limits import numbers
+from api.limits.asked import asked_of
+from api.limits.buckets import Throttled
+from api.limits.deadlines import TOO_LATE, in_time
+from api.limits.meter import Meter
+from api.observability.record import note_operation, step
+from api.operation import IdempotentOnMutations
+from api.prepared import Prepared, PreparedOperation
+from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
+from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
-from resolvers.policy import first_forbidden
+from store.deadlines import timed_out
 
 log = structlog.get_logger()
 
+Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
 DESCRIBING = frozenset({"__schema", "__type"})
-TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
-CACHED_LENGTH_MAX = 32_768
+CACHED_LENGTH_MAX = numbers.DOCUMENT_CHARS_MAX
 CACHED_TOTAL_MAX = 262_144
 """Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client gets. `executed` is False where the request itself was refused, before anything ran."""
+    """What a client gets. `executed` is False where the request itself was refused, before anything ran.
+
+    `retry_after` is the seconds to wait before it is worth another try.
+    """
 
     body: dict[str, Any]
     executed: bool
     code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document judged once: good, or what is wrong with it."""
-
-    document: DocumentNode | None
-    errors: tuple[dict[str, Any], ...] = ()
+    retry_after: int | None = None
 
 
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad."""
+    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Args:
+        executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled") -> None:
         self._schema = schema
+        self._executor = executor
+        self.meter: Meter | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -76,6 +83,7 @@ class Engine:
             self._prepared.move_to_end(text)
             return prepared
         prepared = self._judge(text)
+        prepared.unpaid = min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
@@ -84,23 +92,25 @@ class Engine:
         return prepared
 
     def _judge(self, text: str) -> Prepared:
+        if len(text) > numbers.DOCUMENT_CHARS_MAX:
+            most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
+            return Prepared(self._schema, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
-            document = parse(text, max_tokens=TOKENS_MAX)
-            errors = validate(self._schema, document, RULES)
+            document = parse(text, max_tokens=numbers.TOKENS_MAX)
+            asked = asked_of(self._schema, document)
+            errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
-            return Prepared(None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
+            return Prepared(self._schema, None, (told(error, "GRAPHQL_VALIDATION_FAILED"),))
         except RecursionError:
-            return Prepared(None, (refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply."),))
-        return Prepared(document, tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors))
-
-    def operation(self, prepared: Prepared, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation that is meant, None where that is not clear."""
-        return get_operation_ast(prepared.document, name) if prepared.document else None
+            too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
+            return Prepared(self._schema, None, (too_deep,))
+        bodies = tuple(told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Prepared(self._schema, document, bodies, asked)
 
     def only_describes(self, text: str, name: str | None) -> bool:
         """Whether an operation asks for nothing but the schema itself."""
-        operation = self.operation(self.prepare(text), name)
-        selections = operation.selection_set.selections if operation else ()
+        operation = self.prepare(text).operation(name)
+        selections = operation.node.selection_set.selections if operation else ()
         asked = {selection.name.value for selection in selections if isinstance(selection, FieldNode)}
         return len(asked) == len(selections) and bool(asked & DESCRIBING) and asked <= {*DESCRIBING, "__typename"}
 
@@ -118,45 +128,85 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        prepared = self.prepare(text)
+        caller = context.caller
+        if self.meter is None:
+            plan = self._plan(text, self._read(text), caller, variables, name, reading=reading)
+            return plan if isinstance(plan, Answer) else await self._carry_out(plan, context, variables)
+        try:
+            self.meter.check(caller)
+            prepared = self._read(text)
+            plan = self._plan(text, prepared, caller, variables, name, reading=reading)
+            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
+            if isinstance(plan, Answer):
+                await self.meter.charge(caller, judging)
+                return plan
+            paid = await self.meter.admit(caller, plan.asked, variables, more=judging)
+        except Throttled as problem:
+            return throttled(problem)
+        answer = await self._carry_out(plan, context, variables)
+        await self.meter.settle(paid, context.call, plan.asked, variables, answer.body.get("data"))
+        answer.body["extensions"] = {"cost": self.meter.told(paid)}
+        return answer
+
+    def _read(self, text: str) -> Prepared:
+        with step("prepare"):
+            return self.prepare(text)
+
+    def _plan(
+        self,
+        text: str,
+        prepared: Prepared,
+        caller: Caller,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        *,
+        reading: bool,
+    ) -> PreparedOperation | Answer:
+        """Return the operation that is to be carried out, or why it is not."""
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
-        operation = self.operation(prepared, name)
+        operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        if operation.operation is OperationType.SUBSCRIPTION:
+        kind = operation.node.operation
+        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
+        if kind is OperationType.SUBSCRIPTION:
             return refused("GRAPHQL_VALIDATION_FAILED", "There are no subscriptions here.")
-        if reading and operation.operation is not OperationType.QUERY:
+        if reading and kind is not OperationType.QUERY:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
-        assert prepared.document is not None
-        forbidden = first_forbidden(context.caller.role, fields_of(self._schema, prepared.document, operation))
+        forbidden = operation.forbidden(caller.role)
         if forbidden:
-            return refused("FORBIDDEN", f"{forbidden} is not open to {context.caller.role}.")
-        too_much = self._too_much(prepared.document, operation, variables)
-        if too_much:
-            return refused("GRAPHQL_VALIDATION_FAILED", too_much)
-        return self._answer(await self._execute(prepared.document, context, variables, name))
+            return refused("FORBIDDEN", f"{forbidden} is not open to {caller.role}.")
+        too_much = operation.too_much(caller.role, variables)
+        return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
 
-    def _too_much(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-    ) -> str | None:
-        """Return what of an operation is too much, in a sentence; None where nothing is."""
-        size = Size(self._schema, document, variables)
-        if size.mutations(operation) > MUTATIONS_MAX:
-            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
-        if size.objects(operation) > OBJECTS_MAX:
-            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
-        return None
+    async def _carry_out(
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None
+    ) -> Answer:
+        async with in_time(context.call, operation.asked) as time:
+            with step("execute"):
+                return self._answer(await self._execute(operation, context, variables))
+        assert time.over
+        return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
-        self, document: DocumentNode, context: Context, variables: Mapping[str, Any] | None, name: str | None
+        self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> ExecutionResult:
+        """Run an operation by its plan, or by graphql-core where it has none; which of them is known before it runs."""
+        if self._executor == "compiled" and operation.compiled:
+            try:
+                ready = operation.compiled.prepare(variables)
+            except NotCompiled:
+                pass
+            else:
+                return await ready.execute(context, root) if isinstance(ready, Ready) else ExecutionResult(None, ready)
         result: Any = execute(
             self._schema,
-            document,
+            operation.document,
+            root_value=root,
             context_value=context,
             variable_values=dict(variables) if variables else None,
-            operation_name=name,
+            operation_name=operation.node.name.value if operation.node.name else None,
         )
         if isawaitable(result):
             result = await result
@@ -176,6 +226,15 @@ class Engine:
 def refused(code: str, message: str) -> Answer:
     """Return the answer to a request that does not run."""
     return Answer({"errors": [refusal_body(code, message)]}, executed=False, code=code)
+
+
+def throttled(problem: Throttled) -> Answer:
+    """Return the answer to a request that comes too soon."""
+    extensions: dict[str, Any] = {"code": "THROTTLED", "retryAfter": problem.seconds}
+    body: dict[str, Any] = {"errors": [{"message": str(problem), "extensions": extensions}]}
+    if problem.cost:
+        body["extensions"] = {"cost": problem.cost}
+    return Answer(body, executed=False, code="THROTTLED", retry_after=problem.seconds)
 
 
 def refusal_body(code: str, message: str) -> dict[str, Any]:
@@ -214,6 +273,8 @@ def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
             told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
             for refusal in refusals
         ]
+    if timed_out(cause):
+        return [told(error, "TIMEOUT", message=TOO_LATE)]
     if _of_arguments(error, cause):
         return [told(error, "GRAPHQL_VALIDATION_FAILED")]
     id_ = uuid4().hex

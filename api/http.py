@@ -13,25 +13,28 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.authentication import Authenticator, Unauthenticated
-from api.engine import Answer, Engine, refused
+from api.authentication import NO_CREDENTIAL, Unauthenticated
+from api.engine import Answer, Engine, refused, throttled
 from api.jwks import IdentityProviderDown
+from api.limits.bodies import Allowance, BadBody, allowance_of, holds_at_most, read_body
+from api.limits.buckets import Throttled
+from api.limits.door import APP_HEADER, Door
+from api.limits.leaving import Gone, looked_after
+from api.observability.record import note_answer, note_caller, note_refusals
 from crm.callers import NOBODY, Caller
 from resolvers.context import Context
 from services.context import Shop
 
 JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
-BODY_BYTES_MAX = 4 * 1024 * 1024
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405}
+STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "METHOD_NOT_ALLOWED": 405, "THROTTLED": 429, "TIMEOUT": 504}
+ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "THROTTLED"})
+"""Codes whose status is told in application/json too: these requests would fail whatever document they carried."""
+EXPECTED = (Unauthenticated, IdentityProviderDown, Throttled, BadBody, ClientDisconnect, Gone)
 log = structlog.get_logger()
 
 
-class BadRequest(Exception):
+class BadRequest(BadBody):
     """The HTTP request carries no GraphQL request; `status` says how."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,10 @@ class GraphQLRequest:
 class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
-    def __init__(self, shop: Shop, engine: Engine, authenticator: Authenticator, page: HTMLResponse | None) -> None:
+    def __init__(self, shop: Shop, engine: Engine, door: Door, page: HTMLResponse | None) -> None:
         self._shop = shop
         self._engine = engine
-        self._authenticator = authenticator
+        self._door = door
         self._page = page
 
     async def handle(self, request: Request) -> Response:
@@ -60,28 +63,34 @@ class GraphQLEndpoint:
         if media is None:
             return _json(406, JSON, refused("NOT_ACCEPTABLE", f"Accept {JSON} or {GRAPHQL_JSON}.").body)
         try:
-            asked = await read(request)
-            answer = await self._run(request, asked)
-        except BadRequest as problem:
+            answer = await self._run(request)
+        except BadBody as problem:
             return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
         except Unauthenticated as problem:
             body = refused("UNAUTHENTICATED", str(problem)).body
             return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
+        except Throttled as problem:
+            return _answered(throttled(problem), media)
         except IdentityProviderDown:
             return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
-        except ClientDisconnect:
+        except (ClientDisconnect, Gone):
             return Response(status_code=499)
-        allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
-        return _json(status_of(answer, media), media, answer.body, allow)
+        return _answered(answer, media)
 
-    async def _run(self, request: Request, asked: GraphQLRequest) -> Answer:
+    async def _run(self, request: Request) -> Answer:
         try:
-            caller = await self._caller(request, asked)
-            context = Context(self._shop.call(caller))
-            return await self._engine.run(
-                context, asked.query, asked.variables, asked.operation_name, reading=request.method != "POST"
-            )
-        except (Unauthenticated, IdentityProviderDown):
+            known = await self._known(request)
+            asked = await read(request, allowance_of(known))
+            caller = known or await self._caller(asked)
+            note_caller(caller)
+            context, reading = Context(self._shop.call(caller)), request.method != "POST"
+            with looked_after(request.receive):
+                answer = await self._engine.run(
+                    context, asked.query, asked.variables, asked.operation_name, reading=reading
+                )
+            note_refusals(context.call.refusals)
+            return answer
+        except EXPECTED:
             raise
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
@@ -89,18 +98,25 @@ class GraphQLEndpoint:
                 refused("INTERNAL", "Something went wrong here; it was logged.").body, executed=False, code="INTERNAL"
             )
 
-    async def _caller(self, request: Request, asked: GraphQLRequest) -> Caller:
-        """Return who calls. In development the schema is told to anybody, so that GraphiQL can show it at once."""
+    async def _known(self, request: Request) -> Caller | None:
+        """Return who calls, before the body is read; None for nobody, where that may be enough."""
         authorization = request.headers.get("authorization")
-        if self._page and authorization is None and self._engine.only_describes(asked.query, asked.operation_name):
+        if self._page and authorization is None:
+            return None
+        address = request.client.host if request.client else ""
+        return await self._door.enter(authorization, app_key=request.headers.get(APP_HEADER), address=address)
+
+    async def _caller(self, asked: GraphQLRequest) -> Caller:
+        """Return who calls without a credential: in development anybody is told the schema, so GraphiQL can show it."""
+        if self._engine.only_describes(asked.query, asked.operation_name):
             return NOBODY
-        return await self._authenticator.authenticate(authorization)
+        raise Unauthenticated(NO_CREDENTIAL)
 
 
 def status_of(answer: Answer, media: str) -> int:
     """Return the status of an answer in the media type it is given in."""
-    if answer.code in ("UNAUTHENTICATED", "METHOD_NOT_ALLOWED"):
-        return STATUS[answer.code]
+    if answer.code in ALWAYS:
+        return STATUS[answer.code or ""]
     if answer.code == "INTERNAL":
         return 500
     if answer.executed or media == JSON:
@@ -120,11 +136,12 @@ def accepted(header: str | None) -> str | None:
     return None
 
 
-async def read(request: Request) -> GraphQLRequest:
+async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
     """Return what an HTTP request asks for.
 
     Raises:
         BadRequest: it asks for nothing that could be executed.
+        BadBody: its body is too large or too slow.
     """
     if request.method != "POST":  # GET, and HEAD, which must not do more than GET does
         parameters: dict[str, Any] = dict(request.query_params)
@@ -136,16 +153,11 @@ async def read(request: Request) -> GraphQLRequest:
         raise BadRequest(415, f"Send {JSON}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest(415, "Send the body without a content encoding.")
-    return _asked(_parsed(await _body(request)))
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise BadRequest(413, f"A request has at most {BODY_BYTES_MAX} bytes.")
-    return bytes(body)
+    body = await read_body(request.stream(), allowed, length=request.headers.get("content-length"))
+    asked = _asked(_parsed(body))
+    if len(body) > allowed.values and not holds_at_most(asked.variables, allowed.values):
+        raise BadRequest(413, f"A request of this caller has at most {allowed.values} values.")
+    return asked
 
 
 def _parsed(text: bytes) -> Any:
@@ -179,5 +191,13 @@ def _wants_page(request: Request) -> bool:
     )
 
 
+def _answered(answer: Answer, media: str) -> Response:
+    headers = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else {}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(answer.retry_after)
+    return _json(status_of(answer, media), media, answer.body, headers)
+
+
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    note_answer(body)
     return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")

@@ -34,12 +34,39 @@ class Settings(BaseModel):
     mongo_driver: Literal["motor", "pymongo"] = Field(
         "motor", description="`pymongo` uses PyMongo's own asyncio API, 1.2 to 1.7 times faster a call."
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged: `info` is a line for each request, `debug` one for each probe as well."
+    )
+    metrics_port: int | None = Field(
+        None,
+        description="Where Prometheus finds `/metrics`: a port of its own. Without it nothing is counted.",
+        ge=1,
+        le=65535,
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of that port; never one that the internet reaches.", min_length=1
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="OpenTelemetry collector, such as `http://collector:4318`.", pattern=r"^https?://[^\s/]+"
+    )
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="`graphql-core` runs operations the ordinary way, several times slower."
+    )
+    fetch_planning: bool = Field(
+        True, description="Whether what a request reads at once goes as one command, asked ahead where it can be."
+    )
+    shared_lookups: bool = Field(
+        True, description="Whether look-ups by id of requests that come at once go as one command."
+    )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(
         None,
         description="At least 32 characters; keys and receipts are made with it. Else kept in the data folder.",
         repr=False,
+    )
+    rate_limit: Literal["on", "off"] = Field(
+        "on", description="`off` counts no points and no guesses; for benches, and where something before it does."
     )
     jwt_secret: str | None = Field(None, description="Shared secret of customers' tokens (HS256).", repr=False)
     jwt_jwks_url: str | None = Field(

@@ -31,7 +31,9 @@ from store.embedded import attached
 CRM = [sys.executable, "-m", "api.cli"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
 VICTIMS = ("api", "server", "mongod")
-START_SECONDS = 40.0
+START_SECONDS = 120.0  # two processes import and a killed mongod recovers, beside whatever else the machine does
+STOP_SECONDS = 90.0
+SAID_MAX = 4000
 REPLAY_SECONDS = 120.0  # a key whose holder was killed is free again after 60 s
 
 
@@ -116,29 +118,32 @@ def serving(data_dir: Path) -> Iterator[tuple[int, str, "subprocess.Popen[bytes]
     """
     port, key = _free_port(), _key(data_dir)
     command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir), "--workers", "2"]
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with (
+        (data_dir / "server.log").open("wb") as log,
+        subprocess.Popen(command, env=ENVIRONMENT, stdout=log, stderr=log) as server,
+    ):
         known: list[psutil.Process] = []
         try:
-            _wait_until_ready(port)
+            _wait_until_ready(port, data_dir / "server.log")
             known = psutil.Process(server.pid).children(recursive=True)
             yield port, key, server
         finally:
             with suppress(ProcessLookupError):
                 server.send_signal(signal.SIGTERM)
-            server.wait(30)
+            server.wait(STOP_SECONDS)
             _, left = psutil.wait_procs(known, timeout=15)
             for process in left:
                 process.kill()
 
 
-def _wait_until_ready(port: int) -> None:
+def _wait_until_ready(port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with suppress(httpx.HTTPError):
             if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == httpx.codes.OK:
                 return
         time.sleep(0.05)
-    raise TimeoutError("The server did not get ready.")
+    raise TimeoutError(f"The server did not get ready. It said last: {log.read_text(errors='replace')[-SAID_MAX:]}")
 
 
 def _unanswered(load: Load) -> Iterator[str]:

@@ -195,6 +195,7 @@ class Book:
         source: Source,
         lots: tuple[LotPoints, ...],
         reason: str | None = None,
+        cap: tuple[str, str] | None = None,
     ) -> Entry:
         at = self._not_before_last(at)
         activity_at = at if is_activity(type_, source) else self.account.activity_at
@@ -210,6 +211,7 @@ class Book:
             reason=reason,
             source=source,
             lots=lots,
+            cap=cap,
         )
         self.entries.append(entry)
         return entry

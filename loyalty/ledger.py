@@ -33,12 +33,14 @@ class Ledger(Spending):
         active_at: datetime | None = None,
         awaits: str | None = None,
         reason: str | None = None,
+        cap: tuple[str, str] | None = None,
     ) -> Lot | None:
         """Post points that come in: an entry and its lot; None for no points. Debt is paid first.
 
         Args:
             active_at: when they become spendable; at once where None.
             awaits: the event that makes them so.
+            cap: the rule's id and the period under which an engagement's points count.
         """
         if points <= 0:
             return None
@@ -62,7 +64,9 @@ class Ledger(Spending):
             **{"pending" if lot.pending else "available": lot.remaining},
         )
         lots = ((lot.id, lot.remaining),)
-        self._append(type_, points, at=self._now, occurred_at=occurred_at, source=source, lots=lots, reason=reason)
+        self._append(
+            type_, points, at=self._now, occurred_at=occurred_at, source=source, lots=lots, reason=reason, cap=cap
+        )
         end = ends_at(lot, self.account.activity_at, self.zone)
         if end and end <= self._now:
             self._expire(lot.id, self._now, occurred_at=end)

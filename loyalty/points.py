@@ -94,7 +94,10 @@ class MovedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the ledger; `lots` says which lots gained or lost how much by it."""
+    """One line of the ledger; `lots` says which lots gained or lost how much by it.
+
+    `cap` is the rule's id and the period under which the points of an engagement count; a sale keeps its own caps.
+    """
 
     id: str
     sequence: int
@@ -106,6 +109,7 @@ class Entry:
     reason: str | None
     source: Source
     lots: tuple[LotPoints, ...]
+    cap: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,15 +98,11 @@ def ladder_at(ladders: Sequence[Ladder], instant: datetime) -> Ladder:
     return ladders[bisect_right(ladders, instant, lo=1, key=attrgetter("since")) - 1]
 
 
-def resumable(ladders: Sequence[Ladder]) -> bool:
-    """Tell whether a path over these ladders (`loyalty.tiers.tier_path`) can be resumed.
-
-    With grace days a step does not tell since when the amount has been lacking, and the other windows need sales older
-    than 365 days. Such paths are computed from all sales.
-    """
-    return all(
-        ladder.policy.window is TierWindow.ROLLING_365_DAYS and not ladder.policy.grace_days for ladder in ladders
-    )
+def needed_after(policy: TierPolicy, begin: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant after which sales count at `begin` or later, under any policy but SINCE_JOINING."""
+    if policy.window is TierWindow.CALENDAR_YEAR:
+        return start_of_year(year_of(begin, zone) - 1, zone) - timedelta.resolution
+    return begin - WINDOW
 
 
 def spans(
@@ -148,15 +144,15 @@ def _yearly_spans(
     changes: defaultdict[datetime, int] = defaultdict(int, {begin: 0, end: 0})
     for sale in sales:
         changes[sale.at] += counted(sale)
-    for year in {_year_of(sale.at, zone) for sale in sales}:
-        changes[_start_of(year + 2, zone)] += 0
+    for year in {year_of(sale.at, zone) for sale in sales}:
+        changes[start_of_year(year + 2, zone)] += 0
     sums: defaultdict[int, int] = defaultdict(int)
     for start, stop in pairwise(sorted(changes)):
-        year = _year_of(start, zone)
+        year = year_of(start, zone)
         sums[year] += changes[start]
         if begin <= start < end:
             this, last = sums[year], sums[year - 1]
-            kept = ((this, _start_of(year + 2, zone)), (last, _start_of(year + 1, zone)))
+            kept = ((this, start_of_year(year + 2, zone)), (last, start_of_year(year + 1, zone)))
             yield start, stop, max(this, last), kept
 
 
@@ -191,8 +187,8 @@ def window_of(policy: TierPolicy, at: datetime, zone: ZoneInfo) -> tuple[datetim
     the very start of a year counts in it, so `after` is the last microsecond of the year before.
     """
     if policy.window is TierWindow.CALENDAR_YEAR:
-        year = _year_of(at, zone)
-        return _start_of(year, zone) - timedelta.resolution, _start_of(year + 1, zone)
+        year = year_of(at, zone)
+        return start_of_year(year, zone) - timedelta.resolution, start_of_year(year + 1, zone)
     return (at - WINDOW if policy.window is TierWindow.ROLLING_365_DAYS else None), None
 
 
@@ -222,11 +218,11 @@ def _counted(policy: TierPolicy) -> Callable[[QualifyingSale], int]:
     return attrgetter("spend" if policy.basis is TierBasis.SPEND else "points")
 
 
-def _year_of(instant: datetime, zone: ZoneInfo) -> int:
+def year_of(instant: datetime, zone: ZoneInfo) -> int:
     """Return the calendar year of an instant in `zone`."""
     return instant.astimezone(zone).year
 
 
-def _start_of(year: int, zone: ZoneInfo) -> datetime:
+def start_of_year(year: int, zone: ZoneInfo) -> datetime:
     """Return the instant (UTC) at which a calendar year of `zone` begins."""
     return datetime(year, 1, 1, tzinfo=zone).astimezone(UTC)

@@ -10,7 +10,7 @@ other (docs/decisions/0006, 0011).
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from loyalty.tier_windows import (
     BEGINNING,
     END,
+    HOLD,
     WINDOW,
     Ladder,
     QualifyingSale,
@@ -26,24 +27,27 @@ from loyalty.tier_windows import (
     hold_of,
     ladder_at,
     ladders_of,
+    needed_after,
     qualifying,
-    resumable,
     scale_of,
     spans,
+    start_of_year,
     window_of,
+    year_of,
 )
-from loyalty.values import Tier
+from loyalty.values import Tier, TierWindow
 
 __all__ = [
     "WINDOW",
     "Ladder",
     "QualifyingSale",
+    "Resumption",
     "TierStatus",
     "TierStep",
     "ladder_at",
     "ladders_of",
     "qualifying",
-    "resumable",
+    "resumption",
     "step_at",
     "step_before",
     "tier_path",
@@ -66,6 +70,15 @@ class TierStep:
     tier: str
     since: datetime
     held_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """A path is played on from `begin`, its `known` steps so far kept, with the sales later than `after`."""
+
+    known: tuple[TierStep, ...]
+    begin: datetime
+    after: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +118,7 @@ def tier_path(
     if every sale that was added, changed or removed lies at or after `from_`.
 
     Args:
-        sales: in any order; all of them or, when resuming, at least those later than `from_` - 365 d.
+        sales: in any order; all of them or, when resuming, at least those later than `resumption` says.
             `keep_on_return` has been applied.
         ladders: a result of `ladders_of`; oldest first, the `since` of the first is not looked at.
         joined: when the account was made, timezone-aware UTC like every instant here.
@@ -117,17 +130,14 @@ def tier_path(
     Raises:
         ValueError: for ladders that do not follow each other, negative grace days, or tiers that do not ascend from 0;
             for `resume` without `from_` or the reverse; for resuming at a tier that its ladder does not have; for
-            resuming where `resumable` says no.
+            resuming where `resumption` says no.
     """
     _check_ladders(ladders)
-    if bool(resume) != (from_ is not None):
-        raise ValueError("resume and from_ go together")
-    if resume and not resumable(ladders):
-        raise ValueError("with grace days or another window the path must be computed from scratch")
-    resumed_at = from_ or BEGINNING
     first = ladders[0].tiers[0].id
-    path = [TierStep(tier=first, since=BEGINNING, held_until=BEGINNING)]
-    path += [step for step in resume[1:] if step.since < resumed_at]
+    path, resumed_at = [TierStep(tier=first, since=BEGINNING, held_until=BEGINNING)], BEGINNING
+    if resume or from_:
+        taken_up = _taken_up(resume, from_, ladders, zone)
+        path, resumed_at = list(taken_up.known), taken_up.begin
     starts = [BEGINNING, *(ladder.since for ladder in ladders[1:]), END]
     for ladder, (start, end) in zip(ladders, pairwise(starts), strict=True):
         if resumed_at >= end:
@@ -137,6 +147,49 @@ def tier_path(
         cut = spans(sales, policy=ladder.policy, zone=zone, begin=max(start, resumed_at), end=end)
         path[-1:] = _played(path[-1], list(cut), ladder, zone, scale_of(ladder.policy, currency_digits))
     return (TierStep(tier=first, since=joined, held_until=joined), *path[1:])
+
+
+def resumption(
+    steps: Sequence[TierStep], *, ladders: Sequence[Ladder], from_: datetime, zone: ZoneInfo
+) -> Resumption | None:
+    """Return where a path is taken up to be computed again from `from_` on; None where that needs all sales.
+
+    A step does not tell since when the amount has been lacking, nor which year's sum holds it. Both follow from what
+    lies a little further back: the lack counts from the step or the ladder at the earliest, and who lacked before the
+    days of grace has fallen by now; a year's sum holds to the end of the next year.
+
+    All sales are needed SINCE_JOINING, and where calendar years and another window meet: a planned year may have put
+    off until when a step is held, and an older ladder's hold may last under a ladder of years.
+    """
+    position = bisect_right(ladders, from_, lo=1, key=_since) - 1
+    ladder = ladders[position]
+    ahead = {one.policy.window for one in ladders[position:]}
+    if TierWindow.SINCE_JOINING in ahead or (len(ahead) > 1 and ladder.policy.window is TierWindow.ROLLING_365_DAYS):
+        return None
+    known = [TierStep(tier=steps[0].tier, since=BEGINNING, held_until=BEGINNING)]
+    known += [step for step in steps[1:] if step.since < from_]
+    began, policy = ladder.since if position else BEGINNING, ladder.policy
+    if policy.window is TierWindow.CALENDAR_YEAR:
+        year = year_of(from_ - timedelta(days=policy.grace_days + 1), zone)
+        if policy.grace_days >= HOLD.days or (position and began > start_of_year(year - 3, zone)):
+            return None
+        begin = max(known[-1].since, start_of_year(year - 1, zone))
+        if known[-1].tier != ladder.tiers[0].id:  # the sums from `begin` on renew whatever holds it
+            known[-1] = replace(known[-1], held_until=known[-1].since)
+    else:
+        begin = max(known[-1].since, began, from_ - timedelta(days=policy.grace_days))
+    return Resumption(known=tuple(known), begin=begin, after=needed_after(policy, begin, zone))
+
+
+def _taken_up(
+    steps: Sequence[TierStep], from_: datetime | None, ladders: Sequence[Ladder], zone: ZoneInfo
+) -> Resumption:
+    if not steps or from_ is None:
+        raise ValueError("resume and from_ go together")
+    found = resumption(steps, ladders=ladders, from_=from_, zone=zone)
+    if found is None:
+        raise ValueError("this path must be computed from scratch")
+    return found
 
 
 def step_at(steps: Sequence[TierStep], instant: datetime) -> TierStep:

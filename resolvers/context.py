@@ -4,34 +4,35 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from strawberry.dataloader import DataLoader
-
 from crm.callers import Caller
+from resolvers.loader import Loader
 from services.context import Call
 
 Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
-BATCH_KEYS_MAX = 1000
-"""Ten purchases of fifty lines each are one question for their products."""
 
 
 class Context:
-    """One request. A batch function's loader lives as long as the request, or until a mutation changed things."""
+    """One request. A batch function's loader lives as long as the request, or until a mutation changed things.
+
+    `reads` is what batch functions read by: it puts together what is asked for at the same time.
+    """
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self._loaders: dict[Load, DataLoader[Any, Any]] = {}
+        self.reads = call.shop.reader()
+        self.asks_ahead = call.shop.fetch_planning
+        self._loaders: dict[Load, Loader] = {}
 
     @property
     def caller(self) -> Caller:
         """Who asks."""
         return self.call.caller
 
-    def loader(self, load: Load) -> DataLoader[Any, Any]:
+    def loader(self, load: Load) -> Loader:
         """Return this request's loader of a batch function."""
         loader = self._loaders.get(load)
         if loader is None:
-            loader = DataLoader(load_fn=partial(load, self), max_batch_size=BATCH_KEYS_MAX)
-            self._loaders[load] = loader
+            loader = self._loaders[load] = Loader(partial(load, self))
         return loader
 
     async def load(self, load: Load, key: Any) -> Any:

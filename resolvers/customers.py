@@ -9,8 +9,8 @@ from crm.refusals import invalid
 from crm.values import ConsentPurpose, ConsentState, CustomerSort, LifecycleStage, Role
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, listing
-from services.inputs import CustomerFilter, CustomerKey
-from services.lookup import check_kind, customer_key
+from services.inputs import CustomerFilter, CustomerKey, with_one_key
+from services.lookup import check_kind, customer_key, note_look_up
 from store import customers, keys
 from store.client import Document
 from store.collections import CUSTOMERS
@@ -20,9 +20,9 @@ from store.words import starts_with
 async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: customers by id; for a customer everybody else is missing, unasked."""
     if context.caller.role is not Role.CUSTOMER:
-        return await customers.by_ids(context.call.database, ids)
+        return await customers.by_ids(context.reads, ids)
     own = context.caller.customer_id
-    (me,) = await customers.by_ids(context.call.database, [own]) if own in ids and own else [None]
+    (me,) = await customers.by_ids(context.reads, [own]) if own in ids and own else [None]
     return [me if id_ == own else None for id_ in ids]
 
 
@@ -30,21 +30,19 @@ async def by_key(context: Context, key: CustomerKey) -> Document | None:
     """Return the customer a key names, or None where there is none for this caller."""
     check_kind(key, CUSTOMER, "by")
     text = customer_key(key)
-    if key.id:
-        id_ = text
-    else:
+    id_: str | None = text
+    if not key.id:
         found = await keys.find(context.call.database, [text])
-        if text not in found:
-            return None
-        id_ = found[text]["ref"]
-    customer: Document | None = await context.load(by_ids, id_)
+        id_ = found[text]["ref"] if text in found else None
+    customer: Document | None = await context.load(by_ids, id_) if id_ else None
+    context.call.misses += customer is None
+    note_look_up(context.call, with_one_key(key)[0], customer["_id"] if customer else None)
     return customer
 
 
-async def me(context: Context) -> Document | None:
-    """Return the calling customer; None where the shop does not know the person yet."""
-    own = context.caller.customer_id
-    return await context.load(by_ids, own) if own else None
+def outline(customer_id: str) -> Document:
+    """Return what is known of a customer from the id alone."""
+    return {"_id": customer_id}
 
 
 def list_of(

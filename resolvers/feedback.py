@@ -16,7 +16,7 @@ from store.collections import FEEDBACK
 
 async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: feedback by id; for a customer that of others is missing."""
-    return visible(context, await feedback.by_ids(context.call.database, ids))
+    return visible(context, await feedback.by_ids(context.reads, ids))
 
 
 def of_customer(customer_id: str, arguments: PageArguments) -> Listing:

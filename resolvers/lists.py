@@ -5,10 +5,10 @@ A cursor carries the fingerprint of its list (whose it is, its filter and its or
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
@@ -19,11 +19,8 @@ from store.client import Document, Filter
 from store.pages import ListRequest, Order, Page, Position, Window, value_at
 
 FIRST_DEFAULT, FIRST_MAX = 20, 100
-LISTS_MAX = 100
-"""As many lists as one command takes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STORED_MAX = 2**63
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,23 @@ class PageArguments:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A part of one list. `mark` stands for collection, filter and order: the same part is fetched once a request."""
+    """A part of one list; the same part is fetched once a request.
 
-    collection: str = field(compare=False)
+    `tells_more`: whether it says if the list goes on.
+    """
+
+    collection: str
     filter: Filter = field(compare=False)
-    order: Order = field(compare=False)
+    order: Order
     window: Window
-    mark: str
+    asked: str
+    """The filter in words: what the client filtered by."""
+    tells_more: bool = True
+
+    @property
+    def mark(self) -> str:
+        """Stand for collection, filter and order in a cursor."""
+        return _mark(self.collection, self.asked, self.order)
 
 
 def listing(
@@ -59,16 +66,15 @@ def listing(
         Refusal: INVALID with the argument's name: first with last, a count outside 0 to 100, a cursor that is none
             or of another list.
     """
-    mark = _mark(collection, filter if asked is None else asked, order)
-    return Listing(collection, filter, order, _window(arguments, mark), mark)
+    words = repr(sorted((filter if asked is None else asked).items()))
+    return Listing(collection, filter, order, _window(arguments, collection, words, order), words)
 
 
-def _mark(collection: str, filter: Filter, order: Order) -> str:
-    parts = orjson.dumps([collection, filter, order.field, order.descending], option=orjson.OPT_SORT_KEYS, default=repr)
-    return hashlib.sha256(parts).hexdigest()[:32]
+def _mark(collection: str, words: str, order: Order) -> str:
+    return hashlib.sha256(repr((collection, words, order.field, order.descending)).encode()).hexdigest()[:32]
 
 
-def _window(arguments: PageArguments, mark: str) -> Window:
+def _window(arguments: PageArguments, collection: str, words: str, order: Order) -> Window:
     if arguments.first is not None and arguments.last is not None:
         raise invalid("Ask for first or for last, not for both.", "first")
     backward = arguments.last is not None
@@ -78,6 +84,9 @@ def _window(arguments: PageArguments, mark: str) -> Window:
         limit = FIRST_DEFAULT
     if not 0 <= limit <= FIRST_MAX:
         raise invalid(f"From 0 to {FIRST_MAX} can be asked for at once.", name)
+    if arguments.after is None and arguments.before is None:
+        return Window(limit, backward)
+    mark = _mark(collection, words, order)
     return Window(
         limit=limit,
         backward=backward,
@@ -121,45 +130,44 @@ def _no_cursor(name: str) -> Refusal:
 
 async def load_pages(context: Context, listings: list[Listing]) -> Sequence[Document]:
     """Batch function: return a connection for every list."""
-    requests = [ListRequest(item.collection, item.filter, item.order, item.window) for item in listings]
-    found = [page for part in _parts(requests) for page in await pages.fetch(context.call.database, part)]
+    requests = [
+        ListRequest(item.collection, item.filter, item.order, item.window, item.tells_more) for item in listings
+    ]
+    found = await pages.fetch(context.reads, requests)
     return [_connection(listing_, page) for listing_, page in zip(listings, found, strict=True)]
 
 
-def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (items[start : start + LISTS_MAX] for start in range(0, len(items), LISTS_MAX))
-
-
 def _connection(listing_: Listing, page: Page) -> Document:
-    """Return a page as clients see it; edges are made only where they are asked for."""
-    window = listing_.window
-    ends = [page.documents[0], page.documents[-1]] if page.documents else []
-    cursors: Sequence[str | None] = [cursor(listing_.mark, document, listing_.order) for document in ends] or [
-        None,
-        None,
-    ]
+    """Return a page as clients see it; edges and cursors are made only where they are asked for."""
+    return {"listing": listing_, "nodes": page.documents, "more": page.more}
+
+
+def page_info(connection: Document) -> Document:
+    """Return whether and where a connection's list goes on."""
+    listing_: Listing = connection["listing"]
+    window, more, mark = listing_.window, connection["more"], listing_.mark
+    ends = [cursor(mark, document, listing_.order) for document in _ends(connection["nodes"])]
+    start, end = ends or (None, None)
     return {
-        "listing": listing_,
-        "nodes": page.documents,
-        "pageInfo": {
-            "hasNextPage": window.before is not None if window.backward else page.more,
-            "hasPreviousPage": page.more if window.backward else window.after is not None,
-            "startCursor": cursors[0],
-            "endCursor": cursors[1],
-        },
+        "hasNextPage": window.before is not None if window.backward else more,
+        "hasPreviousPage": more if window.backward else window.after is not None,
+        "startCursor": start,
+        "endCursor": end,
     }
+
+
+def _ends(documents: list[Document]) -> list[Document]:
+    return [documents[0], documents[-1]] if documents else []
 
 
 def edges(connection: Document) -> list[Document]:
     """Return a connection's edges."""
     listing_: Listing = connection["listing"]
-    return [
-        {"cursor": cursor(listing_.mark, document, listing_.order), "node": document}
-        for document in connection["nodes"]
-    ]
+    mark = listing_.mark
+    return [{"cursor": cursor(mark, document, listing_.order), "node": document} for document in connection["nodes"]]
 
 
 async def load_counts(context: Context, listings: list[Listing]) -> Sequence[int]:
     """Batch function: return how long each list is; asked only when totalCount is."""
     lists = [(item.collection, item.filter) for item in listings]
-    return [length for part in _parts(lists) for length in await pages.count(context.call.database, part)]
+    return await pages.count(context.reads, lists)

@@ -7,6 +7,7 @@ from crm import ids
 from resolvers import customers, feedback, offers, points, programs, purchases
 from resolvers.context import Context, Load
 from resolvers.policy import may
+from services.lookup import note_look_up
 from store.client import Document
 
 LOADS: Mapping[str, tuple[str, Load]] = {
@@ -34,6 +35,8 @@ async def node(context: Context, id_: str) -> Document | None:
     if not may(context.caller.role, field):
         return None
     found: Document | None = await context.load(load, id_)
+    if prefix == ids.CUSTOMER:
+        note_look_up(context.call, "id", id_ if found else None)
     return found
 
 

@@ -34,7 +34,8 @@ async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
     found = await offers.by_ids(context.call.database, ids)
     if context.caller.role in DESK:
         return found
-    hidden = [offer["_id"] for offer in found if offer and not offer["public"]]
+    # What never was is asked about like what is somebody else's: nobody learns from the time it takes which it is.
+    hidden = [id_ for id_, offer in zip(ids, found, strict=True) if not (offer and offer["public"])]
     own = await _own(context, hidden)
     return [
         offer if offer and _live(offer, context) and (offer["public"] or offer["_id"] in own) else None

@@ -1,9 +1,9 @@
 """Loyalty accounts: what balance, lots and holds are at this instant, whatever the worker has posted yet."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
-from crm.ids import account_of
+from crm.ids import account_of, customer_of
 from crm.refusals import invalid
 from crm.values import Role
 from loyalty.book import Book
@@ -19,17 +19,34 @@ from store.client import Document, Tx
 from store.collections import TRANSACTIONS
 
 
+def outline(account_id: str) -> Document:
+    """Return what is known of an account from its id alone."""
+    return {"_id": account_id, "customerId": customer_of(account_id)}
+
+
 async def accounts(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: loyalty accounts by id; for a customer those of others are missing."""
     if context.caller.role is Role.CUSTOMER:
         own = account_of(context.caller.customer_id) if context.caller.customer_id else None
-        (mine,) = await ledger.by_ids(context.call.database, [own]) if own in ids and own else [None]
+        (mine,) = await ledger.by_ids(context.reads, [own]) if own in ids and own else [None]
         return [mine if id_ == own else None for id_ in ids]
-    return await ledger.by_ids(context.call.database, ids)
+    return await ledger.by_ids(context.reads, ids)
 
 
-async def balance(context: Context, account: Document) -> Document:
-    """Return the totals at this instant."""
+def balance(context: Context, account: Document) -> Document | Awaitable[Document]:
+    """Return the totals at this instant; where something fell due by now, its lots have to be asked for."""
+    if is_due(context.call, account):
+        return _balance_due(context, account)
+    return account  # has the totals under these very names
+
+
+async def balance_now(context: Context, account: Document) -> Document:
+    """Return the totals at this instant, for whoever can wait."""
+    totals = balance(context, account)
+    return totals if isinstance(totals, dict) else await totals
+
+
+async def _balance_due(context: Context, account: Document) -> Document:
     return _balance_document((await _settled(context, account)).account)
 
 
@@ -38,7 +55,7 @@ async def lots(context: Context, account: Document) -> list[Document]:
     if not is_due(context.call, account) and not account["sliding"]:
         found: list[Document] = await context.load(all_live_lots, account["customerId"])
         return [lot for lot in found if lot["expiresAt"]] + [lot for lot in found if not lot["expiresAt"]]
-    book = await _settled(context, account, whole=True)
+    book = await _settled(context, account)
     ends = {lot.id: ends_at(lot, book.account.activity_at, book.zone) for lot in book.lots.values() if lot.remaining}
     live = sorted(ends, key=lambda id_: (ends[id_] is None, ends[id_] or context.call.now, id_))
     return [{**ledger.lot_document(account["customerId"], book.lots[id_]), "expiresAt": ends[id_]} for id_ in live]
@@ -52,12 +69,10 @@ async def holds(context: Context, account: Document) -> list[Document]:
     return [hold for hold in found if hold["expiresAt"] > context.call.now]
 
 
-async def _settled(context: Context, account: Document, *, whole: bool = False) -> Book:
-    """Return the account with all that fell due by now played; lots are read where something did, or for `whole`."""
+async def _settled(context: Context, account: Document) -> Book:
+    """Return the account with all that fell due by now played."""
     call, owner = context.call, account["customerId"]
     totals = ledger.account_value(account)
-    if not whole and not is_due(call, account):
-        return Book(totals, now=call.now, new_id=call.new_id, zone=call.shop.time_zone)
     lots = await context.load(all_live_lots, owner)
     book = book_of(call, totals, lots, await context.load(active_holds, owner) if account["held"] else [])
     if not _agrees(totals, book):  # a write came in between the reads
@@ -78,13 +93,13 @@ def _agrees(totals: Account, book: Book) -> bool:
 
 async def all_live_lots(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:
     """Batch function: lots with points left, over or not."""
-    found = await ledger.live_lots(context.call.database, customer_ids)
+    found = await ledger.live_lots(context.reads, customer_ids)
     return [found[id_] for id_ in customer_ids]
 
 
 async def active_holds(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:
     """Batch function: holds that have not been ended, over or not."""
-    found = await stored_holds.active(context.call.database, customer_ids)
+    found = await stored_holds.active(context.reads, customer_ids)
     return [found[id_] for id_ in customer_ids]
 
 
@@ -127,7 +142,7 @@ def transactions_of(account: Document, arguments: PageArguments) -> Listing:
 
 async def transactions(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: entries by id; for a customer those of others are missing."""
-    found = await ledger.transactions_by_ids(context.call.database, ids)
+    found = await ledger.transactions_by_ids(context.reads, ids)
     if context.caller.role is not Role.CUSTOMER:
         return found
     own = context.caller.customer_id

@@ -75,7 +75,7 @@ async def stock(context: Context, reward: Document) -> int | None:
 
 async def options(context: Context, account: Document | None) -> list[Document]:
     """Return the rewards that can be had now, and what is missing for each; cheapest first. Nobody has no points."""
-    available = (await points.balance(context, account))["available"] if account else 0
+    available = (await points.balance_now(context, account))["available"] if account else 0
     program = (await context.call.shop.known.programs()).at(context.call.now)
     active = sorted((one for one in program.rewards if one.active), key=lambda one: (one.points, one.id))
     left = await context.loader(stocks).load_many([reward.id for reward in active])

@@ -1,25 +1,54 @@
 """The tier held at this instant, and since and until when."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import Any
 
 from loyalty.tiers import TierStatus, TierStep, ladder_at, qualifying, tier_path, tier_status, window_of
 from loyalty.values import Tier, TierBasis
 from resolvers.context import Context
+from services.known import Programs
 from services.standing import outdated
 from store import ledger, programs, purchases
 from store.client import Document
 
 
-async def tier(context: Context, account: Document) -> Document:
-    """Return the tier held at this instant, since and until when, and the way to the next."""
-    now = context.call.now
-    known = await context.call.shop.known.programs()
-    if outdated(account, known):  # the ladder was changed, and nobody has written the new path down yet
+def tier(context: Context, account: Document) -> Document | Awaitable[Document]:
+    """Return the tier held at this instant, since and until when, and the way to the next.
+
+    All of it stands in the account, unless the programme has to be read, the ladder was changed and nobody has
+    written the new path down yet, or what counts has changed since the last sale.
+    """
+    now, known = context.call.now, context.call.shop.known.programs_at_hand()
+    counted = _counted(account, now)
+    if known is None or counted is None or outdated(account, known):
+        return _asked(context, account)
+    return _status(known, ledger.steps_value(account["tierSteps"]), counted, now)
+
+
+async def _asked(context: Context, account: Document) -> Document:
+    now, known = context.call.now, await context.call.shop.known.programs()
+    if outdated(account, known):
         steps, counted = await context.load(worked_out, account["_id"])
     else:
-        steps, counted = ledger.steps_value(account["tierSteps"]), await _qualifying(context, account)
+        steps, counted = ledger.steps_value(account["tierSteps"]), _counted(account, now)
+        if counted is None:
+            counted = await context.load(qualifying_now, account["customerId"])
+    return _status(known, steps, counted, now)
+
+
+def _status(known: Programs, steps: Sequence[TierStep], counted: int, now: datetime) -> Document:
     return _tier_document(tier_status(steps, tiers=known.at(now).tiers, qualifying=counted, at=now))
+
+
+def _counted(account: Document, now: datetime) -> int | None:
+    """Return what counts towards the tier now, None where that has changed since it was counted."""
+    known = account.get("qualifying")
+    if known is None:
+        return 0
+    if known["from"] <= now and (known["until"] is None or now < known["until"]):
+        return int(known["points"])
+    return None
 
 
 async def worked_out(context: Context, account_ids: list[str]) -> Sequence[tuple[tuple[TierStep, ...], int]]:
@@ -42,16 +71,6 @@ async def worked_out(context: Context, account_ids: list[str]) -> Sequence[tuple
         )
         answers.append((steps, qualifying(of_owner, call.now, policy=policy, zone=zone, currency_digits=digits)))
     return answers
-
-
-async def _qualifying(context: Context, account: Document) -> int:
-    known, now = account.get("qualifying"), context.call.now
-    if known is None:
-        return 0
-    if known["from"] <= now and (known["until"] is None or now < known["until"]):
-        return int(known["points"])
-    counted: int = await context.load(qualifying_now, account["customerId"])
-    return counted
 
 
 async def qualifying_now(context: Context, customer_ids: list[str]) -> Sequence[int]:

@@ -6,9 +6,11 @@ import strawberry
 from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, Undefined
 from strawberry.directive import DirectiveLocation, DirectiveValue
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from executor.kinds import KIND
 from schema import enums, inputs
-from schema.fields import default_resolver
+from schema.fields import default_resolver, kind_of
 from schema.loyalty import LoyaltyAccount, PointsTransaction
 from schema.mutation import Mutation
 from schema.query import Query
@@ -40,6 +42,7 @@ def build_schema() -> strawberry.Schema:
         config=StrawberryConfig(default_resolver=default_resolver, scalar_map=SCALARS),
     )
     _without_null_defaults(executable(schema))
+    _with_kinds(executable(schema))
     return schema
 
 
@@ -51,6 +54,17 @@ def _without_null_defaults(schema: GraphQLSchema) -> None:
                 for argument in field.args.values():
                     if argument.default_value is None:
                         argument.default_value = Undefined
+
+
+def _with_kinds(schema: GraphQLSchema) -> None:
+    """Tell executor/ the kinds that fields were declared with."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType):
+            for field in type_.fields.values():
+                declared = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+                kind = kind_of(declared) if declared else None
+                if kind:
+                    field.extensions[KIND] = kind
 
 
 def executable(schema: strawberry.Schema) -> GraphQLSchema:

@@ -6,7 +6,7 @@ import strawberry
 
 from crm.numbers import decimal
 from crm.refusals import UserErrorCode
-from resolvers.lists import edges, load_counts
+from resolvers.lists import edges, load_counts, page_info
 from schema.fields import computed, relation, stored
 from schema.scalars import CurrencyCode, Decimal
 
@@ -81,7 +81,7 @@ class Connection(Generic[NodeT]):
 
     edges: list[Edge[NodeT]] = computed(lambda page, _: edges(page), "The places of this part.")
     nodes: list[NodeT] = stored("What stands at these places.")
-    page_info: PageInfo = stored("Whether and where the list goes on.")
+    page_info: PageInfo = computed(lambda page, _: page_info(page), "Whether and where the list goes on.")
     total_count: int = relation(
         load_counts, "How long the whole list is; counted only when asked for.", key=lambda page: page["listing"]
     )

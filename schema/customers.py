@@ -9,10 +9,11 @@ from crm.numbers import round_half_up
 from crm.taste.ranking import RecommendationKind
 from crm.values import Channel, ConsentPurpose, ConsentState, LifecycleStage
 from resolvers import customers, feedback, points, purchases, recommendations
-from resolvers.lists import PageArguments, load_pages
+from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
+from schema.listed import listed
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
 from schema.recommendations import PersonalOffer, Recommendation
@@ -80,11 +81,14 @@ class Customer(Node):
     lifecycle_stage: LifecycleStage = computed(customers.stage, "Where the person stands with the shop now.")
     metrics: CustomerMetrics = stored("What the purchases add up to.")
     loyalty: LoyaltyAccount = relation(
-        points.accounts, "The person's points.", key=lambda customer: account_of(customer["_id"])
+        points.accounts,
+        "The person's points.",
+        key=lambda customer: account_of(customer["_id"]),
+        outline=points.outline,
     )
 
-    @field("Purchases through every channel, newest first.")
-    async def purchases(
+    @listed("Purchases through every channel, newest first.")
+    def purchases(
         self: Any,
         info: Info,
         first: First = None,
@@ -94,16 +98,14 @@ class Customer(Node):
         channel: Annotated[Channel | None, strawberry.argument(description="Only through this channel.")] = None,
     ) -> Connection[Purchase]:
         """Return a part of the purchase history."""
-        part = purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
 
-    @field("What the person has said, newest first.")
-    async def feedback(
+    @listed("What the person has said, newest first.")
+    def feedback(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Feedback]:
         """Return a part of the person's feedback."""
-        part = feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
 
     @field(
         "Products for this person, best first, with why. Without a kind: what is bought again beside what is popular."

@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     refusals.UserErrorCode: "What was wrong with a request, for programs.",
     offers.OfferKind: "What an offer gives.",
     offers.Stacking: "Whether an offer may apply beside others.",
+    offers.IneligibilityCode: "Why an offer does not apply, for programs.",
     loyalty.EarningEvent: "What makes an earning rule apply.",
     loyalty.PendingKind: "When earned points become spendable.",
     loyalty.ExpiryKind: "When earned points end.",

@@ -1,24 +1,27 @@
 """The kinds of fields, and the one way mutations and queries take their arguments in.
 
 Sources are stored documents, so a field whose name is the document's needs nothing but a description. What a class
-annotation says is the GraphQL type; no instance of these classes is ever made.
+annotation says is the GraphQL type; no instance of these classes is ever made. Each kind is a resolver and says the
+same once more to executor/, which answers a whole level at once (docs/executor.md).
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import strawberry
+from graphql import GraphQLResolveInfo
 from pydantic.alias_generators import to_camel
 from strawberry.extensions import FieldExtension
 from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from crm.refusals import Refusal, Refusals, invalid
+from executor.kinds import KIND, Computed, Keyed, Kind, Outline, Related, Stored
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
-from services.outcomes import Outcome, refused
+from services.outcomes import Outcome, codes_of, refused
 from services.selling import content_fingerprint
 from services.validation import parse
 from store.pages import value_at
@@ -48,7 +51,7 @@ def stored(description: str, at: str | None = None) -> Any:
     def resolve(root: Any) -> Any:
         return value_at(root, at)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Stored(resolve), resolve, description)
 
 
 def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
@@ -57,26 +60,62 @@ def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return compute(root, info.context)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Computed(compute), resolve, description)
 
 
-def answered(answer: Callable[[Context, Any], Awaitable[Any]], description: str) -> Any:
-    """Return a field worked out from the document by a resolver that may have to ask."""
+def answered(answer: Callable[[Context, Any], Any], description: str, *, needs: Related | None = None) -> Any:
+    """Return a field worked out from the document by a resolver that may have to ask.
 
-    async def resolve(root: Any, info: Info) -> Any:
-        return await answer(info.context, root)
+    `answer` returns the value where it has it, and an awaitable only where somebody has to be asked; `needs` is what
+    it asks for in any case.
+    """
 
-    return strawberry.field(resolver=resolve, description=description)
+    def resolve(root: Any, info: Info) -> Any:
+        return answer(info.context, root)
+
+    return _of_kind(Computed(lambda root, context: answer(context, root), needs), resolve, description)
 
 
-def relation(load: Load, description: str, *, key: Callable[[Any], Any | None]) -> Any:
-    """Return a field answered by a batch function for the key of each parent; no key, no answer."""
+def relation(load: Load, description: str, *, key: Callable[[Any], Any | None], outline: Outline | None = None) -> Any:
+    """Return a field answered by a batch function for the key of each parent; no key, no answer.
+
+    `outline` is what is known of an object from its key alone, so that its own relations can be asked for with it.
+    """
 
     async def resolve(root: Any, info: Info) -> Any:
         wanted = key(root)
         return None if wanted is None else await info.context.load(load, wanted)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return _of_kind(Related(load, key, outline), resolve, description)
+
+
+def own(load: Load, description: str, *, key: Callable[[Context], Any | None], outline: Outline) -> Any:
+    """Return a field of Query answered by a batch function for a key that the request itself has."""
+
+    async def resolve(info: Info) -> Any:
+        wanted = key(info.context)
+        return None if wanted is None else await info.context.load(load, wanted)
+
+    def bind(info: GraphQLResolveInfo[Any], _: Any, __: Any) -> Callable[[Any], Any]:
+        return lambda _: key(info.context)
+
+    return _of_kind(Keyed(load, bind, outline), resolve, description)
+
+
+def _of_kind(kind: Kind, resolver: Callable[..., Any], description: str) -> Any:
+    return strawberry.field(resolver=resolver, description=description, metadata={KIND: kind})
+
+
+def kind_of(field: StrawberryField) -> Kind | None:
+    """Return the kind a field was declared with, None where its resolver has to answer."""
+    if not field.is_basic_field:
+        kind: Kind | None = field.metadata.get(KIND)
+        return kind
+    name = field.python_name
+    if name == "id":
+        return Stored(lambda source: default_resolver(source, name))
+    key = to_camel(name)
+    return Stored(lambda source: source.get(key), key)
 
 
 Decorator = Callable[[Callable[..., Any]], Any]
@@ -165,6 +204,7 @@ class _Mutation(_CheckedArguments):
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         """Check, claim the key, resolve; let later fields read anew what this one changed."""
         context = info.context
+        context.call.action = info.field_name
         context.call.now = context.call.shop.clock()  # mutations run one after the other, each at its own instant
         try:
             outcome: Outcome = await self._once(next_, source, info, kwargs)
@@ -173,6 +213,7 @@ class _Mutation(_CheckedArguments):
         finally:
             context.call.claim, context.call.claim_completed = None, False
             context.forget()
+        context.call.refusals += codes_of(outcome)
         return self._from_argument(outcome, kwargs)
 
     async def _once(self, next_: Any, source: Any, info: Info, arguments: dict[str, Any]) -> Outcome:

@@ -7,6 +7,7 @@ import strawberry
 from crm.ids import ACCOUNT, HOLD, PROGRAM, REWARD, TRANSACTION, product_id
 from crm.refusals import invalid
 from crm.values import Channel, Period
+from executor.kinds import Related
 from loyalty.values import (
     EarningEvent,
     ExpiryKind,
@@ -20,9 +21,10 @@ from loyalty.values import (
     TransactionType,
 )
 from resolvers import offers, points, programs, purchases, tiers
-from resolvers.lists import PageArguments, load_pages
+from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
+from schema.listed import listed
 from schema.scalars import DateTime, Decimal
 from schema.shop import Product
 from services.input_types import parse_instant
@@ -162,7 +164,11 @@ class LoyaltyAccount(Node):
 
     balance: PointsBalance = answered(points.balance, "The totals now.")
     tier: TierStatus = answered(tiers.tier, "The tier now.")
-    lots: list[PointsLot] = answered(points.lots, "Lots with points left, soonest to expire first.")
+    lots: list[PointsLot] = answered(
+        points.lots,
+        "Lots with points left, soonest to expire first.",
+        needs=Related(points.all_live_lots, lambda account: account["customerId"]),
+    )
     holds: list[PointsHold] = answered(points.holds, "Holds that are active now, soonest to time out first.")
     rewards: list[RewardOption] = answered(
         programs.options, "Rewards that can be had now, the cheapest first, and what is missing for each."
@@ -179,13 +185,12 @@ class LoyaltyAccount(Node):
             raise invalid(str(problem), "at") from None
         return await points.balance_as_of(info.context, self, instant)
 
-    @field("The ledger, newest first; what fell due stands in it once it is written down, within about a second.")
-    async def transactions(
+    @listed("The ledger, newest first; what fell due stands in it once it is written down, within about a second.")
+    def transactions(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[PointsTransaction]:
         """Return a part of the ledger."""
-        arguments = PageArguments(first, after, last, before)
-        return await info.context.load(load_pages, points.transactions_of(self, arguments))
+        return points.transactions_of(self, PageArguments(first, after, last, before))
 
     is_type_of = known_by(ACCOUNT)
 

@@ -11,7 +11,7 @@ from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
 from schema.feedback import Feedback
-from schema.fields import After, Before, First, Info, Last, query
+from schema.fields import After, Before, First, Info, Last, own, query
 from schema.loyalty import LoyaltyProgram
 from schema.offers import Offer
 from schema.purchases import Purchase
@@ -43,10 +43,12 @@ class Query:
             raise invalid(f"At most {NODES_MAX} objects can be asked for at once.", "ids")
         return await nodes.all_nodes(info.context, ids)
 
-    @query("The calling customer; null where the shop does not know the person yet.")
-    async def me(self, info: Info) -> Customer | None:
-        """Return the caller."""
-        return await customers.me(info.context)
+    me: Customer | None = own(
+        customers.by_ids,
+        "The calling customer; null where the shop does not know the person yet.",
+        key=lambda context: context.caller.customer_id,
+        outline=customers.outline,
+    )
 
     @query("One customer by exactly one key.")
     async def customer(
@@ -130,7 +132,7 @@ class Query:
     @query("What a cart comes to before it is bought: the same as its sale then does. Writes nothing.")
     async def quote(
         self, info: Info, cart: Annotated[CartInput, strawberry.argument(description="What is to be bought.")]
-    ) -> Quote:
+    ) -> Quote | None:
         """Return what the cart comes to."""
         return await quotes.quote(info.context, cart)
 

@@ -22,7 +22,7 @@ JSON = NewType("JSON", object)
 
 def instant_text(instant: datetime) -> str:
     """Return an instant as RFC 3339 in UTC with milliseconds and Z."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def _string(value: Any) -> str:

@@ -25,6 +25,7 @@ from services.checks import (
     total_differences,
 )
 from services.context import Call
+from services.count_checks import count_differences, redeemed_differences
 from services.customers import key_documents as keys_of_customer
 from services.known import Programs
 from services.liability import Liability
@@ -207,7 +208,7 @@ def _differences(
     purchases, entries = window.purchases.get(owner, []), window.entries.get(owner, [])
     moves = moves_of(entries, {sale["_id"] for sale in purchases})
     if account is None:
-        yield from _orphans(owner, customer, [*purchases, *entries])
+        yield from _orphans(owner, customer, [*purchases, *entries, *window.counted.caps.get(owner, ())])
     else:
         lots = {lot["_id"]: lot for lot in own}
         lots |= {id_: window.lots[id_] for id_ in moves.lots if id_ in window.lots}
@@ -218,6 +219,7 @@ def _differences(
         yield from total_differences(call, account, entries, moves, lots.values(), active)
         yield from hold_differences(account, moves, holds, purchases)
         yield from tier_differences(call, account, customer, purchases, programs)
+        yield from count_differences(call, account, purchases, entries, window.counted)
         known = {sale["_id"] for sale in purchases}
         for id_ in sorted(moves.earned_by_purchase.keys() - known):
             yield Difference(account["_id"], f"purchases.{id_}", None, moves.earned_by_purchase[id_])
@@ -232,6 +234,7 @@ def _differences(
         yield from differing(sale["_id"], (("customerId", sale["customerId"], buyer),))
         yield from money_differences(sale)
         yield from points_differences(call, sale, moves, window.lots, programs)
+        yield from redeemed_differences(sale, window.counted)
         yield from _key_differences(sale["_id"], _keys_of_sale(sale), found)
     yield from redemption_differences(purchases, window.redemptions.get(owner, []), window.codes)
 

@@ -13,6 +13,7 @@ from loyalty.tiers import tier_path
 from loyalty.values import HoldStatus, SourceKind, TransactionType
 from services.context import Call
 from services.known import Programs
+from services.recent_sales import all_recent
 from services.standing import outdated, qualifying_document
 from store.client import Document
 from store.holds import value as hold_value
@@ -249,3 +250,5 @@ def tier_differences(
     if known or sales:
         counted = qualifying_document(call, sales, programs.ladders, known["from"] if known else call.now)
         yield from differing(account["_id"], (("qualifying", known, counted),))
+    if recent := account.get("recent"):
+        yield from differing(account["_id"], (("recent", recent, all_recent(recent, sales)),))

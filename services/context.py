@@ -14,8 +14,11 @@ from crm.ids import time_ordered
 from crm.money import digits_of
 from services.input_types import Rules
 from services.known import Known
+from services.notebook import Notebook
 from store.client import Database
+from store.fetching import Fused, Separate, Shared
 from store.idempotency import Claim
+from store.reads import Reader
 
 
 def utc_now() -> datetime:
@@ -31,6 +34,8 @@ class Shop:
     Args:
         pepper: secret with which API keys, receipt tokens and key digests are made.
         jwt_source: the external-id source under which customers of the identity provider are known.
+        fetch_planning: whether what a request reads at one tick is one command, and what it will need is asked ahead.
+        shared_lookups: whether look-ups by id of several requests at one tick are one command.
     """
 
     database: Database
@@ -39,12 +44,22 @@ class Shop:
     pepper: bytes
     jwt_source: str = "jwt"
     clock: Callable[[], datetime] = utc_now
+    fetch_planning: bool = True
+    shared_lookups: bool = True
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    notebook: Notebook = field(init=False)
+    _look_ups: Database | Shared = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock, self.currency_digits)
+        self.notebook = Notebook(self.database, self.clock)
+        self._look_ups = Shared(self.database) if self.shared_lookups else self.database
+
+    def reader(self) -> Reader:
+        """Return what one request reads by outside of transactions."""
+        return Fused(self.database, self._look_ups) if self.fetch_planning else Separate(self.database, self._look_ups)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""
@@ -53,13 +68,22 @@ class Shop:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs."""
+    """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
+
+    `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
+    none. `action` is the field that is being answered, for the audit log. `rows_until` is when a batch begins no
+    further row, by the monotonic clock.
+    """
 
     shop: Shop
     caller: Caller
     now: datetime
     claim: Claim | None = None
     claim_completed: bool = False
+    refusals: list[str] = field(default_factory=list)
+    misses: int = 0
+    rows_until: float | None = None
+    action: str = ""
 
     @property
     def database(self) -> Database:

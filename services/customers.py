@@ -14,6 +14,7 @@ from crm.values import Role, Topic
 from loyalty.tiers import tier_path
 from loyalty.values import EarningEvent
 from services import engagement, referrals
+from services.audit import Change, digests
 from services.consents import consent_document, consent_fact, statements
 from services.context import Call
 from services.input_types import JSON_BYTES_MAX
@@ -248,7 +249,12 @@ async def _update(call: Call, id_: str, input: UpdateCustomerInput | UpdateMeInp
         await customers.replace(call.database, changed, tx=tx)
         points = await _reward_profile(call, changed, programs, tx=tx)
         fact: Fact = (Topic.CUSTOMER, id_, {"change": "UPDATED", "version": changed["version"], "fields": names})
-        return await finish(call, done(customer=id_), [fact, *points], owner=id_, tx=tx)
+        change = Change(
+            of=id_,
+            before={"version": person["version"], "keys": digests(call, set(old) - set(new))},
+            after={"version": changed["version"], "keys": digests(call, added)},
+        )
+        return await finish(call, done(customer=id_), [fact, *points], owner=id_, tx=tx, changes=[change])
 
     try:
         return await call.database.transaction(work, queue=id_)

@@ -1,6 +1,6 @@
 """What a sale earns, with all that has to be looked up for it: caps, the first purchase, a referral, events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from crm.offers.values import Offer
@@ -52,9 +52,7 @@ async def earn_sale(
         offers=offers,
     )
     if wanted:
-        now_used = owed(call, purchase).used
-        counted = {key: used[key] + now_used.get(key, Fraction(0)) for key in used}
-        await caps.put(call.database, standing.customer_id, counted, tx=tx)
+        await caps.add(call.database, standing.customer_id, owed(call, purchase).used, known=used, tx=tx)
     happened = await _happened(call, standing, program, purchase, tx=tx)
     if happened:
         standing.ledger.activate(lambda lot: lot.id in purchase["lotIds"])
@@ -86,7 +84,5 @@ async def count_back(
     call: Call, owner: str, before: Mapping[CapKey, Fraction], after: Mapping[CapKey, Fraction], *, tx: Tx
 ) -> None:
     """Let the caps' counters follow a return."""
-    changed = {key: after.get(key, Fraction(0)) - value for key, value in before.items()}
-    wanted: Iterable[CapKey] = [key for key, change in changed.items() if change]
-    used = await caps.used(call.database, owner, wanted, tx=tx)
-    await caps.put(call.database, owner, {key: value + changed[key] for key, value in used.items()}, tx=tx)
+    changes = {key: after.get(key, Fraction(0)) - value for key, value in before.items()}
+    await caps.add(call.database, owner, changes, tx=tx)

@@ -90,16 +90,22 @@ async def _give(
     tx: Tx,
 ) -> Document | None:
     owner, cap, program = standing.customer_id, cap_key(rule, at, zone), standing.program_at(at)
-    used = (await caps.used(call.database, owner, [cap], tx=tx))[cap] if cap else Fraction(0)
-    of = granted(rule, used)
+    used = await caps.used(call.database, owner, [cap] if cap else [], tx=tx)
+    of = granted(rule, used[cap] if cap else Fraction(0))
     points = part.bonus_kept(of) if part else of
     lot = standing.ledger.credit(
-        TransactionType.BONUS, points, occurred_at=at, source=source, reason=rule.name, **ends(call, program, at)
+        TransactionType.BONUS,
+        points,
+        occurred_at=at,
+        source=source,
+        reason=rule.name,
+        cap=cap,
+        **ends(call, program, at),
     )
     if lot is None:
         return None
     if cap:
-        await caps.put(call.database, owner, {cap: used + points}, tx=tx)
+        await caps.add(call.database, owner, {cap: Fraction(points)}, known=used, tx=tx)
     return {"ruleId": rule.id, "points": points, "of": of, "period": cap[1] if cap else None, "lotId": lot.id}
 
 

@@ -113,11 +113,15 @@ class Known:
         while len(self._ids) > REMEMBERED_MAX:
             self._ids.popitem(last=False)
 
+    def programs_at_hand(self) -> Programs | None:
+        """Return all versions of the programme, at most 5 seconds old; None where they have to be read."""
+        return self._programs if abs(self._clock() - self._programs_at) <= AGE_MAX else None
+
     async def programs(self) -> Programs:
         """Return all versions of the programme, at most 5 seconds old."""
-        now = self._clock()
-        if self._programs is not None and abs(now - self._programs_at) <= AGE_MAX:
-            return self._programs
+        now, at_hand = self._clock(), self.programs_at_hand()
+        if at_hand is not None:
+            return at_hand
         changes = self._program_changes
         read = programs_of(await programs.versions(self._database))
         if changes == self._program_changes:  # else a version was saved here while we read

@@ -1,8 +1,11 @@
 """Finds the customer or the purchase a key names, for this caller: what is another's is as if it were not there."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from crm.ids import CUSTOMER, PURCHASE, prefix_of
+from pydantic.alias_generators import to_camel
+
+from crm.ids import AUDIT, CUSTOMER, PURCHASE, prefix_of
 from crm.refusals import Refusal, Refusals, invalid, not_found
 from crm.values import Role
 from services.context import Call
@@ -11,6 +14,9 @@ from store import customers, keys
 from store.client import Document, Tx
 
 PROBLEMS_MAX = 100
+
+KEEP = timedelta(days=90)
+"""How long look-ups are kept: they tell when somebody was where."""
 
 
 def customer_key(key: CustomerKey) -> str:
@@ -50,11 +56,35 @@ def named_customer(call: Call, key: CustomerKey, found: dict[str, Document], *pa
         Refusal: NOT_FOUND where there is none, or it is not the calling customer.
     """
     check_kind(key, CUSTOMER, *path)
-    text = customer_key(key)
+    text, (name, _) = customer_key(key), with_one_key(key)
     id_ = text if key.id else found[text]["ref"] if text in found else None
     if id_ is None or (call.caller.role is Role.CUSTOMER and id_ != call.caller.customer_id):
+        note_look_up(call, name, None)
         raise not_found("No such customer.", *path)
     return str(id_)
+
+
+def note_look_up(call: Call, key: str, found: str | None) -> None:
+    """Note for the audit log that a till asked for a customer: by which kind of key, and whom it found.
+
+    Those it finds to sell them something are in the ledger; of these only the guesses are noted.
+
+    Args:
+        key: the kind, such as `email`; never its value.
+        found: the customer's id, None where there was none.
+    """
+    if call.caller.role is Role.POS:
+        entry = {
+            "_id": call.new_id(AUDIT),
+            "at": call.now,
+            "until": call.now + KEEP,
+            "by": call.caller.principal,
+            "role": call.caller.role.value,
+            "what": call.action or "customer",
+            "of": [found] if found else [],
+            "key": to_camel(key),
+        }
+        call.shop.notebook.looked_up(entry)
 
 
 async def customer(call: Call, key: CustomerKey | None, *path: str) -> str:

@@ -78,7 +78,10 @@ def new_code(call: Call, offer_id: str, owner: str | None) -> Document:
 
 async def insert(call: Call, codes: Sequence[Document], *, tx: Tx) -> None:
     """Store codes with the keys by which they are found; a DuplicateKeyError says that one is there already."""
-    named = [{"_id": keys.code(code["code"]), "ref": code["_id"], "owner": code["owner"]} for code in codes]
+    named = [
+        {"_id": keys.code(code["code"]), "ref": code["_id"], "owner": code["owner"], "offerId": code["offerId"]}
+        for code in codes
+    ]
     await keys.insert(call.database, named, tx=tx)
     await stored.insert(call.database, codes, tx=tx)
 

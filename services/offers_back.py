@@ -30,7 +30,7 @@ async def give_back(call: Call, purchase: Document, *, cancelled: bool, tx: Tx) 
     ids = {one["id"] for one in back}
     await offer_redemptions.set_returned(call.database, purchase["owner"], sorted(ids), tx=tx)
     for one in sorted(back, key=lambda one: one["offerId"]):
-        await offer_redemptions.add(call.database, one["offerId"], -1, -one["discount"], tx=tx)
+        await offer_redemptions.give_back(call.database, one["offerId"], one["discount"], tx=tx)
         for code in one["codes"]:
             free = {"status": offer_codes.ISSUED, "purchaseId": None}
             await offer_codes.set_status(call.database, code["owner"], code["id"], offer_codes.USED, free, tx=tx)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from crm.numbers import QUANTITY_DIGITS, extended
 from crm.refusals import Refusal, UserErrorCode, invalid, not_found
 from loyalty.points import Source, SpentPart
 from loyalty.values import SourceKind
@@ -11,6 +12,8 @@ from services.inputs import RecordPurchaseInput
 from services.standing import Standing
 from services.terms import Part
 from store.client import Document, Tx
+
+ONE_UNIT: int = 10**QUANTITY_DIGITS
 
 
 def needs_customer(input: RecordPurchaseInput) -> None:
@@ -78,17 +81,42 @@ def parts_value(purchase: Document) -> list[SpentPart]:
     ]
 
 
-def check_discounts(input: RecordPurchaseInput, purchase: Document) -> None:
-    """Hold that offers and rewards took off no more than the till did; what it took off beyond them is its own.
+def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) -> None:
+    """Hold that offers and rewards took off no more than the till did, and note what products given as rewards did.
+
+    That is at most the price of one unit each; what else the till took off is its own.
 
     Raises:
-        Refusal: TOTAL_MISMATCH, at whatever was named: rewards, else offers, else codes.
+        Refusal: TOTAL_MISMATCH, at whatever was named: rewards, else offers, else codes; INVALID where the sale has
+            fewer units of a product than rewards that give it.
     """
-    named = sum(one["value"] or 0 for one in purchase.get("rewards", ()))
-    named += sum(one["discount"] for one in purchase.get("redemptions", ()))
-    if named > purchase["discountTotal"]:
-        field = "rewardIds" if input.reward_ids else "offerIds" if input.offer_ids else "codes"
+    field = "rewardIds" if input.reward_ids else "offerIds" if input.offer_ids else "codes"
+    redeemed = purchase.get("rewards", ())
+    left = purchase["discountTotal"] - sum(one["discount"] for one in purchase.get("redemptions", ()))
+    left -= sum(one["value"] or 0 for one in redeemed)
+    if left < 0:
         raise Refusal(UserErrorCode.TOTAL_MISMATCH, "Offers and rewards take off more than the sale says.", (field,))
+    prices: dict[str, list[int]] = {}
+    for one in redeemed:
+        if one["productSku"] is None:
+            continue
+        sku, digits = one["productSku"], call.shop.currency_digits
+        units = prices.setdefault(sku, unit_prices(purchase["lines"], sku, len(redeemed), digits))
+        if not units:
+            raise invalid("The sale has fewer of a product than rewards that give it.", field)
+        one["value"] = min(units.pop(0), left)
+        left -= one["value"]
+
+
+def unit_prices(lines: Iterable[Document], sku: str, most: int, currency_digits: int) -> list[int]:
+    """Return what up to `most` single units of a product cost in a sale's lines, the dearest first, in minor units."""
+    found: list[int] = []
+    for line in lines:
+        if line["sku"] == sku:
+            units = min(-(-line["quantity"] // ONE_UNIT), most)  # a part of a unit is one too
+            price = extended(min(line["quantity"], ONE_UNIT), line["unitPrice"], currency_digits)
+            found += [price] * units
+    return sorted(found, reverse=True)
 
 
 async def unpay(call: Call, purchase: Document, part: Part, *, tx: Tx) -> None:

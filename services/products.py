@@ -1,18 +1,25 @@
 """Stores and products: saved by hand, or made by the first sale that names them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pymongo.errors import DuplicateKeyError
 
 from crm.ids import product_id, store_id
 from crm.refusals import Refusals, invalid
+from services import audit
+from services.audit import difference
 from services.context import Call
 from services.inputs import ProductInput, PurchaseLineInput, StoreInput
-from services.outcomes import Outcome, done, refused
+from services.outcomes import Outcome, done, finish, refused, try_again
 from store import shop
 from store.client import Document, Tx
 from store.collections import PRODUCTS, STORES
+
+T = TypeVar("T")
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +78,25 @@ async def save_store(call: Call, input: StoreInput) -> Outcome:
     if "time_zone" in input.model_fields_set:
         changes["timeZone"] = _zone(input.time_zone) if input.time_zone else call.shop.time_zone.key
     defaults = shop.new_store(input.code, time_zone=call.shop.time_zone.key)
-    saved = await shop.save_store(call.database, input.code, changes, defaults)
-    return done(store=saved["_id"])
+    id_ = str(defaults["_id"])
+
+    async def work(tx: Tx) -> Outcome:
+        before = (await shop.existing(call.database, STORES, [id_], tx=tx)).get(id_)
+        saved = await shop.save_store(call.database, input.code, changes, defaults, tx=tx)
+        change = difference(id_, before, saved)
+        return await finish(call, done(store=id_), [], owner=id_, tx=tx, changes=[change] if change else [])
+
+    return await _saved(call, work)
+
+
+async def _saved(call: Call, work: Callable[[Tx], Awaitable[T]]) -> T:
+    """Run a transaction that makes what is missing, again where another was first to make it."""
+    for _ in range(TRIES):
+        try:
+            return await call.database.transaction(work)
+        except DuplicateKeyError:
+            continue
+    raise try_again()
 
 
 def _zone(name: str) -> str:
@@ -88,7 +112,17 @@ async def save_products(call: Call, rows: Sequence[ProductInput | Refusals]) -> 
     """Create or change products by SKU; of two rows for one SKU the later one wins."""
     good = [row for row in rows if not isinstance(row, Refusals)]
     if good:
-        await shop.save_products(call.database, [(row.sku, _changes(row), shop.new_product(row.sku)) for row in good])
+        changes = [(row.sku, _changes(row), shop.new_product(row.sku)) for row in good]
+        ids = sorted({product_id(row.sku) for row in good})
+
+        async def work(tx: Tx) -> None:
+            before = await shop.existing(call.database, PRODUCTS, ids, tx=tx)
+            await shop.save_products(call.database, changes, tx=tx)
+            after = await shop.existing(call.database, PRODUCTS, ids, tx=tx)
+            told = [difference(id_, before.get(id_), after[id_]) for id_ in ids]
+            await audit.record(call, [change for change in told if change], tx=tx)
+
+        await _saved(call, work)
         call.shop.known.exist(product_id(row.sku) for row in good)
         call.shop.known.forget_categories(product_id(row.sku) for row in good)
     return [refused(row) if isinstance(row, Refusals) else done(product=product_id(row.sku)) for row in rows]

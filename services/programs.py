@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from pydantic.alias_generators import to_camel
 from pymongo.errors import DuplicateKeyError
 
 from crm.ids import REWARD, RULE, TIER, prefix_of, product_id
@@ -24,6 +25,7 @@ from loyalty.values import (
     Tier,
     TierPolicy,
 )
+from services.audit import Change
 from services.context import Call
 from services.outcomes import Outcome, done, finish, try_again
 from services.program_inputs import EarningRuleInput, LoyaltyProgramInput, RewardInput, TierInput
@@ -60,7 +62,14 @@ async def _save(call: Call, program: Program, input: LoyaltyProgramInput, tx: Tx
     for reward, sent in zip(program.rewards, input.rewards or (), strict=False):
         if "stock" in sent.model_fields_set:
             await rewards.set_stock(call.database, reward.id, sent.stock, tx=tx)
-    return await finish(call, done(loyaltyProgram=program.version), [], owner=program.id, tx=tx)
+    said = sorted(to_camel(name) for name in input.model_fields_set)
+    change = Change(
+        of=program.id,
+        before={"version": program.version - 1},
+        after={"version": program.version, "validFrom": program.valid_from, "fields": said},
+    )
+    outcome = done(loyaltyProgram=program.version)
+    return await finish(call, outcome, [], owner=program.id, tx=tx, changes=[change])
 
 
 async def _check(call: Call, versions: Sequence[Program], program: Program, input: LoyaltyProgramInput) -> None:

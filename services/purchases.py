@@ -98,7 +98,10 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
         limited = await limited_offers(call, input, found) if names_offers(input) else []
         queues = [*([buyer] if buyer else ()), *limited]
         try:
-            outcome = await call.database.transaction(lambda tx: _record(call, sale, buyer, things, tx), queue=queues)  # noqa: B023 -- runs within the iteration
+            outcome = await call.database.transaction(
+                lambda tx: _record(call, sale, buyer, things, limited, tx),  # noqa: B023 -- runs within the iteration
+                queue=queues,
+            )
         except DuplicateKeyError:
             continue  # the same sale, or a new product of it, came in elsewhere: read what won
         things.remember(call)
@@ -168,11 +171,14 @@ async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
     return outcome if purchase is None else {**outcome, RECEIPT: recorded(call, purchase)[RECEIPT]}
 
 
-async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
+async def _record(
+    call: Call, sale: Checked, buyer: str | None, things: NewThings, limited: Sequence[str], tx: Tx
+) -> Outcome:
     purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
     standing = await _lock(call, sale.input, buyer, tx=tx) if buyer else None
-    await keys.insert(call.database, key_documents(purchase), tx=tx)  # before points are looked at: it may be known
+    # Before points and offers are looked at: it may be known.
+    await keys.insert(call.database, key_documents(purchase, limited), tx=tx)
     redeemed = await redeem(call, sale.input, standing, purchase, tx=tx) if names_offers(sale.input) else Redeemed()
     facts += redeemed.facts
     if standing:
@@ -180,7 +186,7 @@ async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThing
         await pay(call, standing, sale.input, purchase, tx=tx)
         tier = step_before(standing.steps, at).tier
         facts += await earn_sale(call, standing, purchase, tier, offers=redeemed.offers, tx=tx)
-    check_discounts(sale.input, purchase)
+    check_discounts(call, sale.input, purchase)
     await purchases.insert(call.database, purchase, tx=tx)
     if standing:
         facts += await post(call, standing, purchase, sale.input.total, tx=tx)
@@ -199,7 +205,8 @@ async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
     """Write what a sale did to its customer: tier, account, ledger, metrics, tastes."""
-    tier = await reconsider_tier(call, standing, purchase["occurredAt"], tx=tx)
+    new = purchases.qualifying_sale(purchase)
+    tier = await reconsider_tier(call, standing, purchase["occurredAt"], new=new, tx=tx)
     points = await write(call, standing, tx=tx)
     await customers.count_sale(
         call.database,

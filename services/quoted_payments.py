@@ -7,28 +7,36 @@ rest of the cart is quoted.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from crm.numbers import QUANTITY_DIGITS, extended
 from crm.offers.basket import Basket
 from crm.offers.quoting import Deduction
+from crm.offers.values import Offer, OfferKind
 from crm.refusals import Refusal, UserErrorCode, invalid
-from loyalty.values import Program, Reward
+from loyalty.values import Program, Reward, RewardKind
 from services.context import Call
 from services.offer_usage import NO_CODE, FoundCode
+from services.paying import unit_prices
 from services.quote_inputs import CartInput
+from services.rewards import CODE_FIRST
 from services.settled import available_now
 from services.shoppers import Shopper
 from store import offer_codes, rewards
+
+REWARDS_MAX = 40
+"""As many rewards as a cart can have, by codes and by ids."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Payments:
     """What codes and rewards take off after the offers, and what could not be had.
 
-    `unlocked` are the offers that codes unlock, by id, each with the field of its code.
+    `unlocked` are the offers that codes unlock, by id, each with the field of its code; `rewards` are the ids of those
+    that the cart takes, `units` the prices of single units that no reward has given yet, by SKU.
     """
 
     deductions: list[Deduction] = field(default_factory=list)
     unlocked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    rewards: list[str] = field(default_factory=list)
+    units: dict[str, list[int]] = field(default_factory=dict)
     warnings: list[Refusal] = field(default_factory=list)
 
 
@@ -84,10 +92,27 @@ async def redeem(call: Call, payments: Payments, input: CartInput, who: Shopper,
         at = ("rewardIds", str(index))
         if isinstance(reward, str):
             payments.warnings.append(Refusal(UserErrorCode.REWARD_UNAVAILABLE, reward, at))
+        elif reward.kind is RewardKind.OFFER_CODE:
+            payments.warnings.append(invalid(CODE_FIRST, *at))
         elif reward.points > left:
             payments.warnings.append(_short(reward.points, left, at))
         elif _take_off(payments, basket, reward.value, reward.product_sku, at):
             left -= reward.points
+            payments.rewards.append(reward.id)
+
+
+async def not_to_hand_out(call: Call, payments: Payments, who: Shopper, offers: Iterable[Offer]) -> set[str]:
+    """Return the ids of the offers of REWARD_CODE whose reward cannot be had; of one whose code was sent, warn."""
+    giving = [offer for offer in offers if offer.kind is OfferKind.REWARD_CODE]
+    if not giving:
+        return set()
+    wanted = [*payments.rewards, *(offer.reward_id or "" for offer in giving)]
+    found = (await _to_be_had(call, who, who.program(call), wanted))[len(payments.rewards) :]
+    gone = {offer.id: why for offer, why in zip(giving, found, strict=True) if isinstance(why, str)}
+    for id_, why in gone.items():
+        if id_ in payments.unlocked:
+            payments.warnings.append(Refusal(UserErrorCode.REWARD_UNAVAILABLE, why, payments.unlocked[id_]))
+    return set(gone)
 
 
 def _short(points: int, available: int, at: tuple[str, ...]) -> Refusal:
@@ -97,7 +122,12 @@ def _short(points: int, available: int, at: tuple[str, ...]) -> Refusal:
 
 async def _to_be_had(call: Call, who: Shopper, program: Program, wanted: Sequence[str]) -> list[Reward | str]:
     """Return each of the rewards wanted, or why it cannot be had: gone, out of stock, beyond its limit."""
-    by_id = {reward.id: reward for reward in program.rewards if reward.active}
+    live = (await call.shop.known.offers()).by_id
+    by_id = {
+        reward.id: reward
+        for reward in program.rewards
+        if reward.active and (reward.kind is not RewardKind.OFFER_CODE or reward.offer_id in live)
+    }
     limited = {id_ for id_ in wanted if id_ in by_id and by_id[id_].per_customer_limit is not None}
     had = await rewards.counts(call.database, who.id, limited) if limited else {}
     stocks = await rewards.stocks(call.database, wanted) if wanted else {}
@@ -119,11 +149,14 @@ def _take_off(payments: Payments, basket: Basket, value: int | None, sku: str | 
     if sku is None:
         payments.deductions += [Deduction(amount=value)] if value else []
         return True
-    lines = basket.dearest_first(basket.of_skus((sku,)))
-    if not lines:
+    if sku not in basket.by_sku:
         payments.warnings.append(invalid("The reward's product is not in the sale.", *at))
         return False
-    price = basket.lines[lines[0]].unit_price
-    unit = extended(10**QUANTITY_DIGITS, price, basket.cart.currency_digits)
-    payments.deductions.append(Deduction(amount=unit if value is None else value, sku=sku))
+    if sku not in payments.units:
+        lines = [{"sku": one.sku, "quantity": one.quantity, "unitPrice": one.unit_price} for one in basket.lines]
+        payments.units[sku] = unit_prices(lines, sku, REWARDS_MAX, basket.cart.currency_digits)
+    if not payments.units[sku]:
+        payments.warnings.append(invalid("The sale has fewer of a product than rewards that give it.", *at))
+        return False
+    payments.deductions.append(Deduction(amount=payments.units[sku].pop(0), sku=sku))
     return True

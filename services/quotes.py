@@ -18,7 +18,6 @@ from crm.offers.values import Buyer, Cart, CartLine, Offer
 from crm.offers.words import message
 from crm.refusals import Refusal, UserErrorCode, invalid
 from loyalty.points import POINTS_MAX
-from services.buyers import buyer_of
 from services.context import Call
 from services.engagement import zone_of
 from services.offer_usage import find_codes
@@ -124,8 +123,7 @@ async def _cart(call: Call, input: CartInput, place: PlaceOfSale) -> Cart:
 
 async def _quoted(call: Call, input: CartInput, basket: Basket, payments: Payments, who: Shopper | None) -> Quoted:
     """Let the best offers apply, and return what the cart comes to."""
-    buyer = buyer_of(who.person, who.steps, call.now) if who else None
-    found = await candidates(call, payments, basket, buyer)
+    found = await candidates(call, payments, basket, who)
     earnings = await earnings_of(call, who, _purchase(input, basket, basket.amounts)) if who else None
     points_to = await points_to_tiers(call, who) if who and found.asks_for_tiers else NO_POINTS
 
@@ -133,7 +131,7 @@ async def _quoted(call: Call, input: CartInput, basket: Basket, payments: Paymen
         return earnings.points(_purchase(input, basket, left), chosen) if earnings else 0
 
     priced = priced_best(
-        basket, found.first, buyer, points_of=points_of, points_to=points_to, deductions=payments.deductions
+        basket, found.first, found.buyer, points_of=points_of, points_to=points_to, deductions=payments.deductions
     )
     if priced.points > POINTS_MAX:
         raise invalid(f"These points would be beyond {POINTS_MAX}.", "lines")
@@ -147,7 +145,7 @@ async def _quoted(call: Call, input: CartInput, basket: Basket, payments: Paymen
         purchase=purchase,
         who=who,
         basket=basket,
-        buyer=buyer,
+        buyer=found.buyer,
         points_to=points_to,
         results=nearest_first(priced.offers),
         others=found.others,

@@ -81,7 +81,7 @@ async def limited_offers(call: Call, input: RecordPurchaseInput, found: Mapping[
     Their sales wait for each other here instead of colliding in MongoDB.
     """
     known = (await call.shop.known.offers()).by_id
-    named = {*(input.offer_ids or ()), *(key["ref"] for key in found.values() if prefix_of(key["ref"]) == OFFER)}
+    named = {*(input.offer_ids or ()), *(key.get("offerId", key["ref"]) for key in found.values())}
     limits = {id_: known[id_].limits for id_ in named if id_ in known}
     return sorted(id_ for id_, one in limits.items() if one.total is not None or one.budget is not None)
 
@@ -249,7 +249,7 @@ async def _count(call: Call, sale: _Sale, results: Iterable[OfferResult], *, tx:
         if total is None and budget is None:
             continue
         if sale.accept:
-            await offer_redemptions.add(call.database, offer.id, 1, discount, tx=tx)
+            await offer_redemptions.add(call.database, offer.id, discount, tx=tx)
         elif not await offer_redemptions.take(call.database, offer.id, discount, total=total, budget=budget, tx=tx):
             raise Refusal(UserErrorCode.OFFER_EXHAUSTED, "The offer is exhausted.", sale.fields[offer.id])
 

@@ -1,6 +1,6 @@
 """Customers who bring others: the code, and points for both once the new one has bought (docs/decisions/0011)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from crm.refusals import conflict, invalid, not_found
@@ -148,12 +148,7 @@ async def take_back(
         for index, bonus in enumerate(given["bonuses"])
         if bonus["period"]
     }
-    await _count(call, given["referrer"], counted, tx=tx)
+    await caps.add(call.database, given["referrer"], counted, tx=tx)
     bonuses = [{**bonus, "kept": kept[index]} for index, bonus in enumerate(given["bonuses"])]
     purchase["referral"] = {**given, "bonuses": bonuses, "takenBack": so_far}
     return await write(call, referrer, tx=tx)
-
-
-async def _count(call: Call, owner: str, changes: Mapping[caps.CapKey, Fraction], *, tx: Tx) -> None:
-    used = await caps.used(call.database, owner, changes, tx=tx)
-    await caps.put(call.database, owner, {key: value + changes[key] for key, value in used.items()}, tx=tx)

@@ -89,7 +89,7 @@ async def _take_once(call: Call, taking: Taking) -> Outcome:
         try:
             outcome = await call.database.transaction(
                 lambda tx: _take(call, taking, known, buyer, tx),  # noqa: B023 -- runs within the iteration
-                queue=known["owner"],
+                queue=[known["owner"], *known.get("limited", ())],
             )
         except DuplicateKeyError:
             continue  # the same return came in elsewhere: read what won

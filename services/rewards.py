@@ -19,6 +19,8 @@ from store import rewards as stored
 from store.client import Document, Tx
 from store.rewards import GIVEN_BACK, REDEEMED, USED
 
+CODE_FIRST = "This reward is a code: redeem it first, and send the code in codes."
+
 
 async def redeem_reward(call: Call, key: CustomerKey | None, reward_id: str) -> Outcome:
     """Spend points on a reward and return the single-use code that a later sale names.
@@ -97,7 +99,7 @@ async def redeem_in_sale(
         before = sum(one.id == reward_id for one in taken)
         reward = await _take(call, standing, program, reward_id, field, before=before, tx=tx)
         if reward.kind is RewardKind.OFFER_CODE:
-            raise invalid("This reward is a code: redeem it first, and send the code in codes.", *field)
+            raise invalid(CODE_FIRST, *field)
         _check_product(purchase, reward.product_sku, field)
         taken.append(reward)
     try:
@@ -114,7 +116,8 @@ async def redeem_in_sale(
         for reward in taken
     ]
     await stored.insert(call.database, redemptions, tx=tx)
-    purchase["rewards"] = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    named = [_named(one, reward.value) for one, reward in zip(redemptions, taken, strict=True)]
+    purchase["rewards"] = [*purchase.get("rewards", ()), *named]  # a code's may stand there
     return parts
 
 
@@ -174,7 +177,7 @@ def _redemption(call: Call, owner: str, reward: Reward, *, status: str) -> Docum
 
 def _named(redemption: Document, value: int | None, *, code: bool = False) -> Document:
     """Return a redemption as its purchase keeps it."""
-    names = {name: redemption[name] for name in ("owner", "rewardId")}
+    names = {name: redemption[name] for name in ("owner", "rewardId", "productSku")}
     return {"id": redemption["_id"], **names, "value": value, "code": code}
 
 

@@ -27,8 +27,8 @@ async def read_book(call: Call, owner: str) -> Book:
 
     async def read(tx: Tx) -> Book:
         account = await ledger.get(call.database, owner, tx=tx)
-        lots = (await ledger.live_lots(call.database, [owner], tx=tx))[owner]
-        holds = (await stored_holds.active(call.database, [owner], tx=tx))[owner]
+        lots = await ledger.live_lots_in(call.database, owner, tx=tx)
+        holds = await stored_holds.active_in(call.database, owner, tx=tx)
         return book_of(call, ledger.account_value(account), lots, holds)
 
     return await call.database.transaction(read)

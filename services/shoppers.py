@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from crm.ids import account_of
 from crm.refusals import Refusal, UserErrorCode, not_found
 from crm.values import Role
-from loyalty.tiers import WINDOW, TierStep, ladder_at, step_at, step_before, window_of
+from loyalty.tiers import TierStep, ladder_at, resumption, step_at, step_before, window_of
 from loyalty.values import Program, TierBasis
 from services.context import Call
 from services.inputs import CustomerKey
 from services.known import Programs
 from services.lookup import customer_key, named_customer
-from services.standing import outdated, path_of, resumes
+from services.recent_sales import recent_sales
+from services.standing import outdated, path_of
 from store import customers, keys, ledger, purchases
 from store.client import Document
 
@@ -79,11 +80,15 @@ async def shopper(call: Call, customer_id: str, *path: str) -> Shopper:
 
 async def tier_after(call: Call, who: Shopper, purchase: Document) -> str:
     """Return the id of the tier that a purchase of now leads to, as its recording would work it out."""
-    resume = call.now if resumes(who.account, who.programs) else None
-    since = call.now - WINDOW if resume else None
-    sales = [sale for _, sale in await purchases.qualifying_since(call.database, who.id, since)]
-    sales.append(purchases.qualifying_sale(purchase))
-    steps = path_of(call, who.account, who.programs, sales, who.steps, from_=resume)
+    ladders, resume = who.programs.ladders, None
+    if not outdated(who.account, who.programs):
+        resume = resumption(who.steps, ladders=ladders, from_=call.now, zone=call.shop.time_zone)
+    after = resume.after if resume else None
+    sales = recent_sales(who.account, after)
+    if sales is None:
+        sales = [sale for _, sale in await purchases.qualifying_since(call.database, who.id, after)]
+    sales = [*sales, purchases.qualifying_sale(purchase)]
+    steps = path_of(call, who.account, who.programs, sales, who.steps, from_=call.now if resume else None)
     return step_at(steps, call.now).tier
 
 

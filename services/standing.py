@@ -16,7 +16,7 @@ from loyalty.tiers import (
     TierStep,
     ladder_at,
     qualifying,
-    resumable,
+    resumption,
     step_at,
     tier_path,
     window_of,
@@ -24,6 +24,7 @@ from loyalty.tiers import (
 from loyalty.values import Program, TierWindow
 from services.context import Call
 from services.known import Programs
+from services.recent_sales import after_of, recent_document, recent_sales
 from store import customers, holds, purchases
 from store import ledger as accounts
 from store.client import Document, Tx
@@ -124,7 +125,7 @@ async def locked(call: Call, customer_id: str, *path: str, tx: Tx, lots: bool = 
 
 async def _lots(call: Call, owner: str, purchase: Document | None, lot_ids: Sequence[str], tx: Tx) -> list[Document]:
     """Return every lot with points left, those that a purchase made or was paid from, and those asked for."""
-    lots = (await accounts.live_lots(call.database, [owner], tx=tx))[owner]
+    lots = await accounts.live_lots_in(call.database, owner, tx=tx)
     known = {lot["_id"] for lot in lots}
     about = list(lot_ids)
     if purchase:
@@ -137,35 +138,37 @@ async def _lots(call: Call, owner: str, purchase: Document | None, lot_ids: Sequ
 async def _holds(call: Call, account: Document, hold_id: str | None, tx: Tx) -> list[Document]:
     """Return the active holds, and the one that the fact is about."""
     owner = account["customerId"]
-    active = (await holds.active(call.database, [owner], tx=tx))[owner] if account["held"] else []
+    active = await holds.active_in(call.database, owner, tx=tx) if account["held"] else []
     if hold_id is None or any(hold["_id"] == hold_id for hold in active):
         return active
     asked = await holds.get(call.database, owner, hold_id, tx=tx)
     return [*active, asked] if asked else active
 
 
-async def reconsider_tier(call: Call, standing: Standing, changed_at: datetime | None, *, tx: Tx) -> list[Fact]:
+async def reconsider_tier(
+    call: Call, standing: Standing, changed_at: datetime | None, *, new: QualifyingSale | None = None, tx: Tx
+) -> list[Fact]:
     """Work the tier out anew, and return the fact of a tier that is another now.
 
     Args:
         changed_at: the sale that was recorded or changed; None: any may have.
+        new: that sale, where it is the only one that the account does not know yet.
     """
     programs = standing.programs
-    resume = changed_at if resumes(standing.account, programs) else None
-    since = min(resume, call.now) - WINDOW if resume else None
-    sales = [sale for _, sale in await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)]
-    standing.steps = path_of(call, standing.account, programs, sales, standing.steps, from_=resume)
+    resume = None
+    if changed_at is not None and not outdated(standing.account, programs):
+        changed_at = min(changed_at, call.now)  # what is told now needs the sales that count now
+        resume = resumption(standing.steps, ladders=programs.ladders, from_=changed_at, zone=call.shop.time_zone)
+    sales = await _sales(call, standing, resume.after if resume else None, new, tx=tx)
+    standing.steps = path_of(
+        call, standing.account, programs, sales, standing.steps, from_=changed_at if resume else None
+    )
     standing.extra |= tier_fields(standing.steps, programs, call.now)
     standing.extra["qualifying"] = qualifying_document(call, sales, programs.ladders, call.now)
     before = standing.account.get("tierId") or standing.steps[0].tier
     after = step_at(standing.steps, call.now)
     standing.account["tierId"] = after.tier
     return tier_facts(standing.customer_id, before, after)
-
-
-def resumes(account: Document, programs: Programs) -> bool:
-    """Whether an account's path of tiers can be worked out from some instant on, instead of from all sales."""
-    return resumable(programs.ladders) and not outdated(account, programs)
 
 
 def path_of(
@@ -187,6 +190,20 @@ def path_of(
         resume=steps if from_ else (),
         from_=from_,
     )
+
+
+async def _sales(
+    call: Call, standing: Standing, since: datetime | None, new: QualifyingSale | None, *, tx: Tx
+) -> list[QualifyingSale]:
+    """Return at least all sales after `since`, and let the account keep them as far as it can."""
+    known = recent_sales(standing.account, since) if new else None
+    if known is not None and new:
+        sales, after = [*known, new], after_of(standing.account)
+    else:
+        found = await purchases.qualifying_since(call.database, standing.customer_id, since, tx=tx)
+        sales, after = [sale for _, sale in found], since
+    standing.extra["recent"] = recent_document(sales, after, since)
+    return sales
 
 
 def outdated(account: Document, programs: Programs) -> bool:

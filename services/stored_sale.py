@@ -101,11 +101,16 @@ def new_purchase(
     }
 
 
-def key_documents(purchase: Document) -> list[Document]:
-    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner."""
+def key_documents(purchase: Document, limited: Sequence[str] = ()) -> list[Document]:
+    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner.
+
+    Args:
+        limited: offers it redeemed that all sales share something of; its returns wait for each other by them.
+    """
     external = purchase["externalId"]
     names = (keys.purchase((external["source"], external["value"])), keys.of_id(purchase["_id"]))
-    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"]} for name in names]
+    shared = {"limited": list(limited)} if limited else {}
+    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"], **shared} for name in names]
 
 
 def purchase_fact(purchase: Document) -> Fact:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
 from pymongo import UpdateOne
 
@@ -31,13 +32,30 @@ async def used(
     return counted
 
 
-async def put(database: Database, owner: str, counted: Mapping[CapKey, Fraction], *, tx: Tx) -> None:
-    """Let counters stand at these values; the owner's account is locked, so nobody else changes them."""
-    if counted:
+async def add(
+    database: Database,
+    owner: str,
+    changes: Mapping[CapKey, Fraction],
+    *,
+    known: Mapping[CapKey, Fraction] = MappingProxyType({}),
+    tx: Tx,
+) -> None:
+    """Let counters move by `changes`; the owner's account is locked, so nobody else changes them.
+
+    Args:
+        known: what `used` has told in this transaction; the others are read.
+    """
+    moved = {key: change for key, change in changes.items() if change}
+    before = {**known, **await used(database, owner, moved.keys() - known.keys(), tx=tx)}
+    if moved:
         await database[CAPS].bulk_write(
             [
-                UpdateOne({"_id": counter_id(owner, key), "owner": owner}, {"$set": {"used": str(value)}}, upsert=True)
-                for key, value in counted.items()
+                UpdateOne(
+                    {"_id": counter_id(owner, key), "owner": owner},
+                    {"$set": {"used": str(before[key] + change)}},
+                    upsert=True,
+                )
+                for key, change in moved.items()
             ],
             session=tx.session,
         )

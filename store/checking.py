@@ -25,16 +25,17 @@ from store.collections import (
     TASTES,
     TRANSACTIONS,
 )
+from store.counted import Counted, counted
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
 _RETURNED = {"$sum": "$lines.returnedQuantity"}
+_COUNTS = [{"$isArray": "$capped"}, {"$isArray": "$bonuses"}]
 _PURCHASE: Document = {
     **dict.fromkeys(("owner", "customerId", "externalId", "channel", "occurredAt", "status", "lotIds", "earnRates"), 1),
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
-    **dict.fromkeys(
-        ("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion", "redemptions"), 1
-    ),
+    **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
+    **dict.fromkeys(("redemptions", "rewards", "referral"), 1),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
@@ -43,12 +44,12 @@ _PURCHASE: Document = {
     "linesDiscount": {"$sum": "$lines.discount"},
     "skus": {"$setUnion": ["$lines.sku", []]},
     "categories": {"$setUnion": ["$lines.category", []]},
-    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}]}, "$lines", "$$REMOVE"]},
+    "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}, *_COUNTS]}, "$lines", "$$REMOVE"]},
 }
 """A purchase without its lines, but with their number, their sums and what they name; the lines too where something
-came back."""
+came back or a cap may count."""
 
-_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots"), 1)
+_ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots", "cap"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
 _CUSTOMER = dict.fromkeys(("email", "phone", "cardNumber", "externalIds", "metrics", "tierSteps", "referralCode"), 1)
 
@@ -70,6 +71,7 @@ class Window:
     entries: dict[str, list[Document]]
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
+    counted: Counted
     tastes: dict[str, list[Document]]
     redemptions: dict[str, list[Document]]
     codes: dict[str, Document]
@@ -77,7 +79,8 @@ class Window:
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries, *self.redemptions, *self.tastes})
+        named = (self.customers, self.purchases, self.entries, self.counted.caps, self.redemptions, self.tastes)
+        return sorted(set().union(*named))
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -115,6 +118,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         entries=entries,
         lots=lots,
         holds=holds,
+        counted=await counted(database, after, until, purchases.values(), tx=tx),
         tastes=tastes,
         redemptions=_by_owner(await _find(database, OFFER_REDEMPTIONS, {"owner": span}, {}, tx=tx)),
         codes=await offer_codes.owned_by(database, list(_used_codes(purchases)), tx=tx),

@@ -9,13 +9,14 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -24,15 +25,19 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.deadlines import NEVER, apart, end
+from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
 
-Document = dict[str, Any]
-Filter = Mapping[str, Any]
+__all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
+
 T = TypeVar("T")
 
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
+ABORT_SECONDS = 2.0
+COMMIT_SECONDS = 5.0
 DUPLICATE_KEY = 11000
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
@@ -49,7 +54,10 @@ class Tx:
 
 
 class Database:
-    """One database over one driver. A client belongs to the event loop it was made in."""
+    """One database over one driver. A client belongs to the event loop it was made in.
+
+    `on_retry` is called before a transaction is tried again.
+    """
 
     def __init__(
         self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
@@ -68,10 +76,14 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self.on_retry: Callable[[], None] | None = None
+        self._collections: dict[str, Any] = {}
         self._queues: dict[str, _Queue] = {}
 
     def __getitem__(self, collection: str) -> Any:
-        return self._database[collection]
+        if collection not in self._collections:  # a driver makes a new one at every question
+            self._collections[collection] = self._database[collection]
+        return self._collections[collection]
 
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""
@@ -83,14 +95,42 @@ class Database:
         documents: list[Document] = await cursor.to_list(None)
         return documents
 
+    async def read(self, reads: Sequence[Read], *, tx: Tx | None = None) -> list[list[Document]]:
+        """Return the documents of every read, with one command for every hundred of them."""
+        found: list[list[Document]] = []
+        for start in range(0, len(reads), READS_MAX):
+            found += await self._read(reads[start : start + READS_MAX], tx)
+        return found
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+        return by_id(await self._read_one(look_up(collection, ids), None))
+
+    async def _read(self, reads: Sequence[Read], tx: Tx | None) -> list[list[Document]]:
+        if len(reads) == 1:
+            return [await self._read_one(reads[0], tx)]
+        found: list[list[Document]] = [[] for _ in reads]
+        for document in await self.aggregate(reads[0].collection, union(reads), tx=tx):
+            found[document.pop("_list")].append(document)
+        return found
+
+    async def _read_one(self, read: Read, tx: Tx | None) -> list[Document]:
+        if read.then:
+            return await self.aggregate(read.collection, read.stages, tx=tx)
+        sort, session = list(read.sort.items()) if read.sort else None, tx.session if tx else None
+        cursor = self._database[read.collection].find(read.filter, sort=sort, limit=read.limit or 0, session=session)
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
+
     async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command and return its answer."""
         answer: Document = await self._database.command(command)
         return answer
 
-    async def ping(self) -> None:
-        """Raise where no writable primary answers."""
-        await self._client.admin.command("ping")
+    @staticmethod
+    def within(seconds: float) -> AbstractContextManager[None]:
+        """Return the block whose commands fail when they have not been answered after `seconds`."""
+        return pymongo.timeout(seconds)
 
     async def drop(self) -> None:
         """Drop the whole database; for tests and benches."""
@@ -103,16 +143,26 @@ class Database:
             await closing
 
     @asynccontextmanager
-    async def queued(self, owner: str | None) -> AsyncIterator[None]:
-        """Let one write at a time through for `owner` in this process, so that tills do not collide in MongoDB."""
-        if owner is None:
+    async def queued(self, *owners: str) -> AsyncIterator[None]:
+        """Let one write at a time through for each owner in this process, so that tills do not collide in MongoDB.
+
+        Owners are waited for one after the other, in the order given: it must be the same for all.
+        """
+        async with AsyncExitStack() as turns:
+            for owner in owners:
+                await turns.enter_async_context(self._turn(owner))
             yield
-            return
+
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting += 1
         try:
-            async with queue.lock:
+            await _acquired(queue.lock)
+            try:
                 yield
+            finally:
+                queue.lock.release()
         finally:
             queue.waiting -= 1
             if not queue.waiting:
@@ -136,12 +186,12 @@ class Database:
         Args:
             queue: the owner whose writes are kept apart in this process; of several, waited for one after the other in
                 the order given, which must be the same for all: accounts before offers, each by id.
-            seconds: after the queue, no further try starts later than this.
+            seconds: after the queue, no further try starts later than this, nor after the request's deadline. A commit
+                that has begun by then is waited for: its outcome is told, not guessed.
         """
-        async with AsyncExitStack() as queues:
-            for one in (queue,) if queue is None or isinstance(queue, str) else queue:
-                await queues.enter_async_context(self.queued(one))
-            deadline, pause = monotonic() + seconds, FIRST_PAUSE
+        owners = (queue,) if isinstance(queue, str) else queue or ()
+        async with self.queued(*owners):
+            deadline, pause = min(monotonic() + seconds, end()), FIRST_PAUSE
             while True:
                 try:
                     return await self._try(work, deadline)
@@ -154,6 +204,8 @@ class Database:
                         raise
                     if monotonic() + pause > deadline:
                         raise _busy(error) or error from None
+                if self.on_retry:
+                    self.on_retry()
                 await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -172,9 +224,9 @@ class Database:
             try:
                 result = await work(Tx(session))
             except BaseException:
-                await session.abort_transaction()
+                await apart(session.abort_transaction, seconds=ABORT_SECONDS)
                 raise
-            await self._commit(session, deadline)
+            await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
         finally:
             await session.end_session()
@@ -191,6 +243,15 @@ class Database:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _acquired(lock: asyncio.Lock) -> None:
+    """Wait for one's turn, no longer than there is time to use it."""
+    try:
+        async with asyncio.timeout(None if end() == NEVER else end() - monotonic()):
+            await lock.acquire()
+    except TimeoutError:
+        raise Refusal(UserErrorCode.THROTTLED, BUSY) from None
 
 
 def _busy(error: PyMongoError) -> Refusal | None:

@@ -28,6 +28,8 @@ OUTBOX = "outbox"
 INSTALLATION = "installation"
 MIGRATIONS = "migrations"
 LEASES = "leases"
+BUCKETS = "rate_buckets"
+AUDIT = "audit"
 
 SHARD_KEYS = {
     CUSTOMERS: {"_id": "hashed"},
@@ -48,5 +50,7 @@ SHARD_KEYS = {
     OFFER_REDEMPTIONS: {"owner": 1},
     OFFER_COUNTERS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
+    BUCKETS: {"_id": "hashed"},
+    AUDIT: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

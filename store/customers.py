@@ -8,6 +8,7 @@ from crm.values import CustomerSort
 from store.client import Database, Document, Tx
 from store.collections import CUSTOMERS
 from store.pages import Order
+from store.reads import Reader
 from store.words import fold
 
 ORDERS = {
@@ -35,12 +36,9 @@ def sort_name(customer: Mapping[str, Any]) -> str:
     return fold(f"{customer.get('lastName') or ''} {customer.get('firstName') or ''}")
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return customers in the order of `ids`."""
-    found = {
-        customer["_id"]: customer
-        for customer in await database[CUSTOMERS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    found = await reader.by_ids(CUSTOMERS, ids)
     return [found.get(id_) for id_ in ids]
 
 

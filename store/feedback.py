@@ -8,6 +8,7 @@ from pymongo import ReturnDocument
 from store.client import Database, Document, Tx
 from store.collections import FEEDBACK
 from store.pages import Order
+from store.reads import Reader
 
 NEWEST_FIRST = Order("createdAt", descending=True)
 
@@ -17,12 +18,9 @@ async def insert(database: Database, feedback: Document, *, tx: Tx) -> None:
     await database[FEEDBACK].insert_one(feedback, session=tx.session)
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return feedback in the order of `ids`."""
-    found = {
-        feedback["_id"]: feedback
-        for feedback in await database[FEEDBACK].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    found = await reader.by_ids(FEEDBACK, ids)
     return [found.get(id_) for id_ in ids]
 
 

@@ -7,6 +7,7 @@ from loyalty.points import Hold
 from loyalty.values import HoldStatus
 from store.client import Database, Document, Tx
 from store.collections import HOLDS
+from store.reads import Read, Reader
 
 
 def document(owner: str, hold: Hold) -> Document:
@@ -53,18 +54,25 @@ async def get(database: Database, owner: str, id_: str, *, tx: Tx) -> Document |
     return found
 
 
-async def active(database: Database, owners: Iterable[str], *, tx: Tx | None = None) -> dict[str, list[Document]]:
+async def active(reader: Reader, owners: Iterable[str]) -> dict[str, list[Document]]:
     """Return the holds that have not been ended, by owner, soonest to time out first."""
     wanted = list(owners)
-    cursor = database[HOLDS].find(
-        {"owner": {"$in": wanted}, "status": HoldStatus.ACTIVE.value},
-        sort=[("owner", 1), ("expiresAt", 1), ("_id", 1)],
-        session=tx.session if tx else None,
-    )
-    found: dict[str, list[Document]] = {owner: [] for owner in wanted}
-    for hold in await cursor.to_list(None):
-        found[hold["owner"]].append(hold)
+    (found,) = await reader.read([_active(wanted)])
+    holds: dict[str, list[Document]] = {owner: [] for owner in wanted}
+    for hold in found:
+        holds[hold["owner"]].append(hold)
+    return holds
+
+
+async def active_in(database: Database, owner: str, *, tx: Tx) -> list[Document]:
+    """Return an owner's holds that have not been ended as the transaction sees them, soonest to time out first."""
+    (found,) = await database.read([_active([owner])], tx=tx)
     return found
+
+
+def _active(owners: Sequence[str]) -> Read:
+    condition = {"owner": {"$in": owners}, "status": HoldStatus.ACTIVE.value}
+    return Read(HOLDS, condition, sort={"owner": 1, "expiresAt": 1, "_id": 1})
 
 
 async def reserved_at(database: Database, owner: str, at: datetime, *, tx: Tx) -> list[Hold]:

@@ -18,13 +18,14 @@ from store import holds
 from store.client import Database, Document, Tx
 from store.collections import ACCOUNTS, HOLDS, LOTS, TRANSACTIONS
 from store.pages import Order
+from store.reads import Read, Reader
 
 NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
 
 def new_account(customer_id: str, at: datetime, tier: Document) -> Document:
     """Return the account of a customer who has no points yet; `tier` are its fields of the tier."""
-    return account_document(customer_id, at, Account(), tier)
+    return account_document(customer_id, at, Account(), {**tier, "recent": {"after": None, "sales": []}})
 
 
 def account_value(document: Document) -> Account:
@@ -150,6 +151,8 @@ def entry_document(owner: str, entry: Entry, principal: str) -> Document:
     }
     if entry.reason is not None:
         document["reason"] = entry.reason
+    if entry.cap is not None:
+        document["cap"] = {"ruleId": entry.cap[0], "period": entry.cap[1]}
     return document
 
 
@@ -166,6 +169,7 @@ def entry_value(document: Document) -> Entry:
         reason=document.get("reason"),
         source=source_value(document["source"]),
         lots=tuple((part["id"], part["points"]) for part in document["lots"]),
+        cap=(cap["ruleId"], cap["period"]) if (cap := document.get("cap")) else None,
     )
 
 
@@ -191,27 +195,35 @@ async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
     return found
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return accounts in the order of `ids`."""
-    found = {
-        document["_id"]: document
-        for document in await database[ACCOUNTS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    found = await reader.by_ids(ACCOUNTS, ids)
     return [found.get(id_) for id_ in ids]
 
 
-async def live_lots(database: Database, owners: Iterable[str], *, tx: Tx | None = None) -> dict[str, list[Document]]:
+async def live_lots(reader: Reader, owners: Iterable[str]) -> dict[str, list[Document]]:
     """Return every lot with points left, by owner, soonest to expire first."""
     wanted = list(owners)
-    cursor = database[LOTS].find(
-        {"owner": {"$in": wanted}, "remaining": {"$gt": 0}},
-        sort=[("owner", 1), ("expiresAt", 1), ("_id", 1)],
-        session=tx.session if tx else None,
-    )
-    lots: dict[str, list[Document]] = {owner: [] for owner in wanted}
-    for lot in await cursor.to_list(None):
-        lots[lot["owner"]].append(lot)
-    return lots
+    (found,) = await reader.read([_live_lots(wanted)])
+    return _by_owner(wanted, found)
+
+
+async def live_lots_in(database: Database, owner: str, *, tx: Tx) -> list[Document]:
+    """Return an owner's lots with points left as the transaction sees them, soonest to expire first."""
+    (found,) = await database.read([_live_lots([owner])], tx=tx)
+    return found
+
+
+def _live_lots(owners: Sequence[str]) -> Read:
+    live = {"owner": {"$in": owners}, "remaining": {"$gt": 0}}
+    return Read(LOTS, live, sort={"owner": 1, "expiresAt": 1, "_id": 1})
+
+
+def _by_owner(owners: Sequence[str], documents: Iterable[Document]) -> dict[str, list[Document]]:
+    found: dict[str, list[Document]] = {owner: [] for owner in owners}
+    for document in documents:
+        found[document["owner"]].append(document)
+    return found
 
 
 async def lots_by_id(database: Database, owner: str, ids: Sequence[str], *, tx: Tx | None = None) -> list[Document]:
@@ -261,12 +273,9 @@ def account_document(customer_id: str, at: datetime, account: Account, extra: di
     }
 
 
-async def transactions_by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def transactions_by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return entries in the order of `ids`."""
-    found = {
-        document["_id"]: document
-        for document in await database[TRANSACTIONS].find({"_id": {"$in": list(ids)}}).to_list(None)
-    }
+    found = await reader.by_ids(TRANSACTIONS, ids)
     return [found.get(id_) for id_ in ids]
 
 

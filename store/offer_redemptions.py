@@ -116,16 +116,25 @@ async def take(
         condition["redeemed"] = {"$lt": total}
     if budget is not None:
         condition["spent"] = {"$lte": budget - discount}
-    return await _add(database, condition, 1, discount, tx=tx)
+    return await _add(database, condition, discount, tx=tx)
 
 
-async def add(database: Database, offer_id: str, count: int, discount: int, *, tx: Tx) -> bool:
-    """Count redemptions whatever the limits say, or uncount them where negative; False where there is no counter."""
-    return await _add(database, {"_id": offer_id}, count, discount, tx=tx)
+async def add(database: Database, offer_id: str, discount: int, *, tx: Tx) -> bool:
+    """Count one redemption whatever the limits say; False where there is no counter."""
+    return await _add(database, {"_id": offer_id}, discount, tx=tx)
 
 
-async def _add(database: Database, condition: Document, count: int, discount: int, *, tx: Tx) -> bool:
-    change = {"$inc": {"redeemed": count, "spent": discount}}
+async def give_back(database: Database, offer_id: str, discount: int, *, tx: Tx) -> None:
+    """Uncount one redemption where there is a counter; never below 0, whatever became of it meanwhile."""
+    less = {
+        "redeemed": {"$max": [0, {"$subtract": ["$redeemed", 1]}]},
+        "spent": {"$max": [0, {"$subtract": ["$spent", discount]}]},
+    }
+    await database[OFFER_COUNTERS].update_one({"_id": offer_id}, [{"$set": less}], session=tx.session)
+
+
+async def _add(database: Database, condition: Document, discount: int, *, tx: Tx) -> bool:
+    change = {"$inc": {"redeemed": 1, "spent": discount}}
     found = await database[OFFER_COUNTERS].find_one_and_update(
         condition, change, projection=["_id"], session=tx.session
     )

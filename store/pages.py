@@ -4,11 +4,12 @@ Any number of lists is answered in one command, so a list of fifty customers can
 without fifty questions, and a person's purchases and feedback come together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from store.client import Database, Document, Filter
+from store.client import Document, Filter
+from store.reads import Read, Reader
 
 Position = tuple[Any, str]
 """The sort value and the id of the document where a page ended."""
@@ -38,12 +39,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """One list: of which collection, what is in it, in which order, and which part of it."""
+    """One list: of which collection, what is in it, in which order, and which part of it.
+
+    `tells_more`: whether anybody wants to know if the list goes on.
+    """
 
     collection: str
     filter: Filter
     order: Order
     window: Window
+    tells_more: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +59,59 @@ class Page:
     more: bool
 
 
-async def fetch(database: Database, requests: Sequence[ListRequest]) -> list[Page]:
-    """Return a page for every request, in their order, with one command."""
-    if len(requests) == 1:
-        request = requests[0]
-        found_here = database[request.collection].find(
-            _match(request), sort=list(_sort(request).items()), limit=_limit(request)
-        )
-        return [_page(request, await found_here.to_list(None))]
-    pipelines = [(request.collection, _pipeline(request)) for request in requests]
-    documents = await database.aggregate(pipelines[0][0], union(pipelines))
-    found: list[list[Document]] = [[] for _ in requests]
-    for document in documents:
-        found[document.pop("_list")].append(document)
-    return [_page(request, documents) for request, documents in zip(requests, found, strict=True)]
+async def fetch(reader: Reader, requests: Sequence[ListRequest]) -> list[Page]:
+    """Return a page for every request, in their order.
 
-
-async def count(database: Database, lists: Sequence[tuple[str, Filter]]) -> list[int]:
-    """Return how many documents each filter finds in its collection, with one command."""
-    if len(lists) == 1:
-        ((collection, filter_),) = lists
-        return [await database[collection].count_documents(filter_)]
-    pipelines: list[tuple[str, list[Filter]]] = [
-        (collection, [{"$match": filter_}, {"$count": "count"}]) for collection, filter_ in lists
-    ]
-    found = await database.aggregate(pipelines[0][0], union(pipelines))
-    counts = {document["_list"]: int(document["count"]) for document in found}
-    return [counts.get(index, 0) for index in range(len(lists))]
-
-
-def union(pipelines: Sequence[tuple[str, Sequence[Filter]]]) -> list[Filter]:
-    """Return one pipeline over the first one's collection that gives the documents of all.
-
-    Each document is marked with its pipeline's number as `_list`.
+    Where many lists want their first document alone, one index scan gives the first of each owner.
     """
-    marked = [(coll, [*pipeline, {"$set": {"_list": index}}]) for index, (coll, pipeline) in enumerate(pipelines)]
-    return [*marked[0][1], *({"$unionWith": {"coll": coll, "pipeline": rest}} for coll, rest in marked[1:])]
+    groups: dict[Hashable, list[ListRequest]] = {}
+    for request in requests:
+        groups.setdefault(_group(request), []).append(request)
+    found = await reader.read(
+        [_first_of_each(group) if len(group) > 1 else _read(group[0]) for group in groups.values()]
+    )
+    pages: dict[int, Page] = {}
+    for group, documents in zip(groups.values(), found, strict=True):
+        if len(group) == 1:
+            pages[id(group[0])] = _page(group[0], documents)
+        else:
+            firsts = {document["_id"]: document["first"] for document in documents}
+            for request in group:
+                owner = request.filter["owner"]
+                pages[id(request)] = Page([firsts[owner]] if owner in firsts else [], more=False)
+    return [pages[id(request)] for request in requests]
+
+
+async def count(reader: Reader, lists: Sequence[tuple[str, Filter]]) -> list[int]:
+    """Return how many documents each filter finds in its collection."""
+    found = await reader.read([Read(collection, filter_, then=[{"$count": "count"}]) for collection, filter_ in lists])
+    return [int(documents[0]["count"]) if documents else 0 for documents in found]
+
+
+def _group(request: ListRequest) -> Hashable:
+    """Return what lists have in common that are read together; a list on its own has nothing."""
+    window = request.window
+    alone = request.tells_more or window.limit != 1 or window.backward or window.after or window.before
+    if alone or "owner" not in request.filter:
+        return id(request)
+    rest = {name: value for name, value in request.filter.items() if name != "owner"}
+    return (request.collection, request.order, repr(rest))
+
+
+def _first_of_each(requests: Sequence[ListRequest]) -> Read:
+    """Return the read of the first document of every owner: sorted by the index, MongoDB skips from owner to owner."""
+    example = requests[0]
+    owners = [request.filter["owner"] for request in requests]
+    return Read(
+        example.collection,
+        {**example.filter, "owner": {"$in": owners}},
+        sort={"owner": 1, **_sort(example)},
+        then=[{"$group": {"_id": "$owner", "first": {"$first": "$$ROOT"}}}],
+    )
+
+
+def _read(request: ListRequest) -> Read:
+    return Read(request.collection, _match(request), sort=_sort(request), limit=_limit(request))
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:
@@ -100,12 +122,10 @@ def value_at(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _pipeline(request: ListRequest) -> list[Filter]:
-    return [{"$match": _match(request)}, {"$sort": _sort(request)}, {"$limit": _limit(request)}]
-
-
 def _limit(request: ListRequest) -> int:
-    return request.window.limit + 1
+    """One more than is asked for says whether there is more; MongoDB takes no 0 for none."""
+    limit = request.window.limit
+    return limit + 1 if request.tells_more else max(limit, 1)
 
 
 def _sort(request: ListRequest) -> dict[str, int]:

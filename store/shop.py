@@ -9,7 +9,8 @@ from pymongo.errors import BulkWriteError
 from crm.ids import PRODUCT, STORE, prefix_of, product_id, store_id
 from store.client import DUPLICATE_KEY, Database, Document, Tx
 from store.collections import PRODUCTS, STORES
-from store.pages import Order, union
+from store.pages import Order
+from store.reads import Read, Reader
 from store.words import fold
 
 BY_CODE = Order("code")
@@ -35,17 +36,16 @@ def product_words(sku: str, title: str) -> list[str]:
     return list(dict.fromkeys([fold(sku), folded, *folded.split()]))
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
+async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     """Return stores and products in the order of `ids`, both kinds with one command."""
     wanted = {
         collection: [id_ for id_ in ids if prefix_of(id_) == prefix]
         for collection, prefix in ((PRODUCTS, PRODUCT), (STORES, STORE))
     }
-    pipelines = [(name, [{"$match": {"_id": {"$in": named}}}]) for name, named in wanted.items() if named]
-    if not pipelines:
+    reads = [Read(name, {"_id": {"$in": named}}) for name, named in wanted.items() if named]
+    if not reads:
         return [None] * len(ids)
-    documents = await database.aggregate(pipelines[0][0], union(pipelines))
-    found = {document["_id"]: document for document in documents}
+    found = {document["_id"]: document for documents in await reader.read(reads) for document in documents}
     return [found.get(id_) for id_ in ids]
 
 
@@ -100,7 +100,9 @@ async def insert_missing(database: Database, collection: str, documents: Iterabl
         return int(details["nInserted"])
 
 
-async def save_store(database: Database, code: str, changes: Mapping[str, Any], defaults: Document) -> Document:
+async def save_store(
+    database: Database, code: str, changes: Mapping[str, Any], defaults: Document, *, tx: Tx
+) -> Document:
     """Create or change a store and return it."""
     rest = {name: value for name, value in defaults.items() if name not in changes and name != "_id"}
     saved: Document = await database[STORES].find_one_and_update(
@@ -108,11 +110,14 @@ async def save_store(database: Database, code: str, changes: Mapping[str, Any], 
         ({"$set": dict(changes)} if changes else {}) | {"$setOnInsert": rest},
         upsert=True,
         return_document=ReturnDocument.AFTER,
+        session=tx.session,
     )
     return saved
 
 
-async def save_products(database: Database, changes: Sequence[tuple[str, Mapping[str, Any], Document]]) -> None:
+async def save_products(
+    database: Database, changes: Sequence[tuple[str, Mapping[str, Any], Document]], *, tx: Tx
+) -> None:
     """Create or change products: (sku, changes, what a new one has beside them)."""
     await database[PRODUCTS].bulk_write(
         [
@@ -123,5 +128,6 @@ async def save_products(database: Database, changes: Sequence[tuple[str, Mapping
                 upsert=True,
             )
             for sku, change, defaults in changes
-        ]
+        ],
+        session=tx.session,
     )

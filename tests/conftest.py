@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from pymongo import MongoClient
 
-from api.engine import Engine
+from api.engine import Engine, Executor
 from schema.build import build_schema, executable
 from services.installation import open_shop
 from store.client import Database
@@ -36,8 +36,16 @@ def driver() -> str:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine(executable(build_schema()))
+def executor() -> Executor:
+    """By what operations are run: every test holds under both."""
+    name = os.environ.get("CRM_TEST_EXECUTOR", "compiled")
+    assert name == "compiled" or name == "graphql-core"  # noqa: PLR1714 -- mypy narrows this one
+    return name
+
+
+@pytest.fixture(scope="session")
+def engine(executor: Executor) -> Engine:
+    return Engine(executable(build_schema()), executor=executor)
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ["api", "crm", "loyalty", "resolvers", "schema", "services", "store", "worker"]
+PACKAGES = ["api", "crm", "executor", "loyalty", "resolvers", "schema", "services", "store", "worker"]
 FOUND = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in PACKAGES

@@ -6,7 +6,7 @@ thing done is a transaction that looks again. So a worker may lose its lease in 
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,16 +42,25 @@ class Worker:
         holder: names this worker in the leases; no two workers have the same.
         span: how long a lease lasts, and so how long the jobs of a worker that died stand still.
         pause: between two looks for work.
+        told: is told of every batch: its job, how many things it did, and `done`, `idle` or `failed`.
     """
 
     def __init__(
-        self, shop: Shop, jobs: Sequence[Job], *, holder: str, span: timedelta = SPAN, pause: timedelta = PAUSE
+        self,
+        shop: Shop,
+        jobs: Sequence[Job],
+        *,
+        holder: str,
+        span: timedelta = SPAN,
+        pause: timedelta = PAUSE,
+        told: Callable[[str, int, str], None] = lambda *_: None,
     ) -> None:
         self._shop = shop
         self._jobs = jobs
         self._holder = holder
         self._span = span
         self._pause = pause
+        self._told = told
         self._held: dict[str, datetime] = {}
         self._stop = asyncio.Event()
         self._away = False
@@ -103,6 +112,7 @@ class Worker:
             except Exception as error:  # one job's bug must not stop the others
                 log.error("job failed", job=job.name, holder=self._holder, exc_info=error)
                 told.failed.append(job.name)
+                self._told(job.name, 0, "failed")
         return told
 
     async def _catch_up(self, job: Job, told: Round) -> None:
@@ -112,6 +122,7 @@ class Worker:
                 told.elsewhere.append(job.name)
                 return
             did = await job.run(self._shop.call(SYSTEM))
+            self._told(job.name, did, "done" if did else "idle")
             if not did:
                 return
             told.done[job.name] += did

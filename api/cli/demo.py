@@ -21,7 +21,6 @@ from services.context import Shop, utc_now
 from services.imports.complete_journey import WrongCurrency
 from services.imports.journey_files import JourneyDataError
 from store import customers
-from store.api_keys import by_hash
 from store.installation import has_sales
 
 HOST = "127.0.0.1"
@@ -76,7 +75,7 @@ async def _keys(shop: Shop, path: Path) -> dict[str, str]:
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for role in (Role.STOREFRONT, Role.POS, Role.STAFF, Role.ADMIN):
         known = kept.get(role.value)
-        if known and await by_hash(shop.database, api_keys.key_hash(shop.pepper, known)):
+        if known and await api_keys.caller_of(shop, known):
             continue
         place: dict[str, Any] = {"store_code": DEMO_STORE, "channel": Channel.POS} if role is Role.POS else {}
         made = await api_keys.create(shop.call(SYSTEM), role, name=f"Demo {role.lower()}", **place)

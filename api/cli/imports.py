@@ -12,10 +12,11 @@ from rich.table import Table
 from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, counting, err, one_sentence, out, with_shop
 from crm.callers import SYSTEM
 from services import shop_statistics
-from services.context import Shop
+from services.context import Shop, utc_now
 from services.imports.complete_journey import JourneyReport, WrongCurrency, import_journey
 from services.imports.journey_files import JourneyDataError
 from services.imports.jsonl import Imported, import_jsonl
+from services.imports.synth import NotPlain, SynthReport, synthesize
 
 app = typer.Typer(help="Bring data in; a second run adds nothing.", no_args_is_help=True)
 
@@ -49,6 +50,37 @@ def complete_journey(
     if report.refused:
         err.print("\n".join(report.refused[:20]), soft_wrap=True, markup=False, highlight=False)
         raise typer.Exit(1)
+
+
+def synth(
+    customers: Annotated[int, typer.Option(min=1, help="How many customers there shall be.")],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same customers.")] = 1,
+    shift_to: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The latest purchases fall in the week before; today where left out."),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Make customers of the real shop's shapes, for load tests; a second run adds only what is missing."""
+    day = shift_to.replace(tzinfo=UTC).date() if shift_to else utc_now().date()
+
+    async def work(shop: Shop, _: object) -> SynthReport:
+        with counting("Customers") as told:
+            return await synthesize(shop, customers=customers, seed=seed, shift_to=day, progress=told)
+
+    with one_sentence():
+        try:
+            report = with_shop(data_dir, "crm synth", work)
+        except (JourneyDataError, WrongCurrency, NotPlain) as problem:
+            raise Stop(str(problem)) from None
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        out.print(
+            f"{report.customers:,} customers made, {report.known:,} there already; "
+            f"{report.baskets:,} purchases, {report.lines:,} lines."
+        )
 
 
 async def load_journey(shop: Shop, households: int | None, shift_to: datetime | None) -> JourneyReport:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Annotated, TypeVar
@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from api.app import make_shop, open_database
+from api.observability.exposition import exposed
 from api.settings import BadSettings, Settings
 from services.context import Shop
 from services.installation import CannotOpen, open_shop
@@ -130,6 +131,22 @@ async def run_in_shop(settings: Settings, work: Callable[[Shop, Settings], Await
         return await work(shop, settings)
     finally:
         await database.close()
+
+
+@contextmanager
+def exposed_metrics(settings: Settings) -> Iterator[None]:
+    """Tell metrics during the block, where the settings say so.
+
+    Raises:
+        Stop: the port is taken.
+    """
+    host, port = settings.metrics_host, settings.metrics_port
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exposed(host, port))
+        except OSError as problem:
+            raise Stop(f"CRM_METRICS_PORT: port {port} of {host} cannot be used: {problem.strerror}.") from None
+        yield
 
 
 class KeptMongo:

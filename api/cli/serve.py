@@ -16,12 +16,14 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from api import logs
 from api.cli.runtime import (
     DEFAULT_DATA_DIR,
     DataDir,
     KeptMongo,
     Stop,
     err,
+    exposed_metrics,
     load_settings,
     one_sentence,
     out,
@@ -79,6 +81,7 @@ def run_server(
     """
     leave_on(signal.SIGTERM)  # uvicorn drains, then raises the signal again for whoever had it before
     with one_sentence(), server_mongodb(load_settings(data_dir), data_dir, purpose) as settings:
+        logs.configure(settings)
         _check_port(host, port)
         prepare(settings)
         # Workers read their settings from the environment, and find there what was decided here.
@@ -87,14 +90,15 @@ def run_server(
             settings.secret or "",
         )
         out.print(f"Serving at [bold]http://{host}:{port}/graphql[/bold]; Ctrl-C stops it.", highlight=False)
-        with kept_worker() if upkeep else nullcontext():
+        with exposed_metrics(settings), kept_worker() if upkeep else nullcontext():
             uvicorn.run(
                 "api.cli.served:app",
                 factory=True,
                 host=host,
                 port=port,
                 workers=workers,
-                log_level="warning",
+                log_config=None,  # ours passes on what uvicorn warns of (api/logs.py)
+                access_log=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
             )

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from multiprocessing.process import BaseProcess
+from types import FrameType
 
 from starlette.applications import Starlette
 
@@ -16,7 +17,22 @@ def app() -> Starlette:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_after, args=(parent,), name="parent watcher", daemon=True).start()
-    return from_environ()
+    made = from_environ()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        _tell(made, ending)
+    return made
+
+
+def _tell(made: Starlette, ending: signal.Signals) -> None:
+    """Let the application know that it is told to end, before uvicorn is: readiness ends first."""
+    before = signal.getsignal(ending)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        made.state.draining = True
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(ending, leave)
 
 
 def _leave_after(parent: BaseProcess) -> None:

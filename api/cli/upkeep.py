@@ -6,6 +6,8 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -13,8 +15,10 @@ from uuid import uuid4
 import typer
 
 from api import logs
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, out, with_shop
+from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, exposed_metrics, load_settings, one_sentence, out, with_shop
 from api.cli.serve import leave_on
+from api.observability.observing import metrics_of
+from api.settings import Settings
 from services.context import Shop
 from worker.jobs import JOBS
 from worker.loop import Round, Worker
@@ -28,19 +32,22 @@ LEAVE_SECONDS = 2.0
 
 def worker(once: Once = False, until_eof: UntilEof = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Do what falls due without a caller, until told to stop; any number of workers may run."""
-    logs.configure()
+    with one_sentence():
+        settings = load_settings(data_dir)
+    logs.configure(settings)
     if once:
         _catch_up(data_dir)
         return
     leave_on(*ENDINGS)
-    if until_eof:
+    if until_eof:  # the server tells our metrics with its own
         threading.Thread(target=_leave_at_eof, name="server watcher", daemon=True).start()
-    with_shop(data_dir, "crm worker", _run)
+    with one_sentence(), nullcontext() if until_eof else exposed_metrics(settings):
+        with_shop(data_dir, "crm worker", _run)
 
 
 def _catch_up(data_dir: Path) -> None:
     async def work(shop: Shop, _: object) -> Round:
-        return await _worker(shop).run_once()
+        return await _worker(shop, _nobody).run_once()
 
     told = with_shop(data_dir, "crm worker", work)
     out.print(_sentence(told), soft_wrap=True, highlight=False, markup=False)
@@ -48,16 +55,22 @@ def _catch_up(data_dir: Path) -> None:
         raise typer.Exit(1)
 
 
-async def _run(shop: Shop, _: object) -> None:
+async def _run(shop: Shop, settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for told in ENDINGS:  # from here on the batch under way is finished first
         loop.add_signal_handler(told, stop.set)
-    await _worker(shop).run(stop)
+    metrics = metrics_of(settings)
+    shop.database.on_retry = metrics.retry if metrics else None
+    await _worker(shop, metrics.job if metrics else _nobody).run(stop)
 
 
-def _worker(shop: Shop) -> Worker:
+def _worker(shop: Shop, told: Callable[[str, int, str], None]) -> Worker:
     """Return a worker whose name in the leases tells a person where it runs."""
-    return Worker(shop, JOBS, holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}")
+    return Worker(shop, JOBS, holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}", told=told)
+
+
+def _nobody(*_: object) -> None:
+    pass
 
 
 def _sentence(told: Round) -> str:

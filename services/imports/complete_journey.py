@@ -18,7 +18,7 @@ from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, decimal
 from crm.refusals import Refusal, Refusals
 from services.context import Call, Shop
 from services.customers import create_customer
-from services.imports.journey_history import CONSENT_SOURCE, content, history, is_plain
+from services.imports.journey_history import CONSENT_SOURCE, content, history, is_plain, profile
 from services.imports.journey_offers import JourneyOffers, OffersReport, import_offers
 from services.imports.journey_reader import (
     CHANNEL,
@@ -35,7 +35,7 @@ from services.purchases import record_purchase
 from services.selling import content_fingerprint
 from services.validation import parse
 from store import bulk, keys, purchases, shop
-from store.client import Tx
+from store.client import Document, Tx
 from store.collections import CUSTOMERS, PRODUCTS, STORES
 
 AT_ONCE = 3
@@ -87,7 +87,7 @@ async def import_journey(
     report = JourneyReport(
         expected=journey.expected_totals(chosen), traps=journey.traps(chosen), shift_weeks=journey.shift_weeks
     )
-    await _products(shop_, journey, report)
+    report.products += await add_products(shop_, journey)
     offers = await import_offers(
         shop_.call(SYSTEM),
         data_dir,
@@ -104,7 +104,9 @@ async def import_journey(
         nonlocal done
         for household in waiting:
             baskets = journey.baskets_of(household)
-            await _stores(shop_, baskets, report)
+            stores, products = await add_stores(shop_, baskets)
+            report.stores += stores  # not `+= await`: that would lose what another worker counts meanwhile
+            report.products += products
             there = keys.external((SOURCE, household)) in known
             await _household(shop_, household, baskets, report, offers, known=there)
             done += 1
@@ -120,40 +122,43 @@ async def import_journey(
     return report
 
 
-async def _products(shop_: Shop, journey: Journey, report: JourneyReport) -> None:
+async def add_products(shop_: Shop, journey: Journey) -> int:
+    """Make the products of the catalogue that are missing, and return how many."""
     catalogue = {product_id(product.sku): product for product in journey.products}
     ids = list(catalogue)
+    made = 0
     for start in range(0, len(ids), PRODUCTS_AT_ONCE):
         batch = ids[start : start + PRODUCTS_AT_ONCE]
         # Looked up first: a duplicate costs 60 us more than a document that is found (92,331 of them: 5.5 s).
         there = await shop.existing(shop_.database, PRODUCTS, batch)
         missing = [catalogue[id_] for id_ in batch if id_ not in there]
-        if missing:
-            made = [
-                shop.new_product(product.sku, title=product.title, category=product.category) for product in missing
-            ]
-            new = await shop.insert_missing(shop_.database, PRODUCTS, made)
-            report.products += new
+        new = [shop.new_product(product.sku, title=product.title, category=product.category) for product in missing]
+        made += await shop.insert_missing(shop_.database, PRODUCTS, new) if new else 0
     shop_.known.exist(ids)
+    return made
 
 
-async def _stores(shop_: Shop, baskets: Sequence[JourneyBasket], report: JourneyReport) -> None:
-    """Make the stores of a household's baskets, and the few products that were sold and are in no catalogue."""
+async def add_stores(shop_: Shop, baskets: Sequence[JourneyBasket]) -> tuple[int, int]:
+    """Make the stores of some baskets, and the few products that were sold and are in no catalogue.
+
+    Returns how many stores and how many products were made.
+    """
+    zone = shop_.time_zone.key
     codes = {store_id(basket.store_code): basket.store_code for basket in baskets}
-    unknown = shop_.known.missing(codes)
-    if unknown:
-        zone = shop_.time_zone.key
-        made = [shop.new_store(codes[id_], time_zone=zone) for id_ in unknown]
-        new = await shop.insert_missing(shop_.database, STORES, made)
-        report.stores += new  # in a line of its own: `+= await` would lose what another worker counts meanwhile
-        shop_.known.exist(unknown)
+    stores = {id_: shop.new_store(code, time_zone=zone) for id_, code in codes.items()}
     sold = {line.product for basket in baskets for line in basket.lines if line.product.category is None}
     extra = {document["_id"]: document for document in (shop.new_product(p.sku, title=p.title) for p in sold)}
-    unknown = shop_.known.missing(extra)
-    if unknown:
-        new = await shop.insert_missing(shop_.database, PRODUCTS, [extra[id_] for id_ in unknown])
-        report.products += new
-        shop_.known.exist(unknown)
+    return await _make(shop_, STORES, stores), await _make(shop_, PRODUCTS, extra)
+
+
+async def _make(shop_: Shop, collection: str, documents: dict[str, Document]) -> int:
+    """Insert what this process does not know to be there, and return how many were new."""
+    unknown = shop_.known.missing(documents)
+    if not unknown:
+        return 0
+    made = await shop.insert_missing(shop_.database, collection, [documents[id_] for id_ in unknown])
+    shop_.known.exist(unknown)
+    return made
 
 
 async def _household(
@@ -183,7 +188,7 @@ async def _household(
 async def _at_once(
     call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket], offers: JourneyOffers
 ) -> None:
-    documents = history(call, programs, household, baskets)
+    documents = history(call, programs, profile(call, household), baskets)
     for person in documents[CUSTOMERS]:
         person["tags"] = offers.tags_of(household)
     offers.redeem(call, household, documents)

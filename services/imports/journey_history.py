@@ -16,8 +16,8 @@ from crm.values import Channel, ConsentPurpose, ConsentState, Topic
 from loyalty.ledger import Ledger
 from loyalty.points import Account
 from loyalty.program import tier_of
-from loyalty.tiers import WINDOW, QualifyingSale, TierStep, resumable, step_at, step_before, tier_path
-from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_path
+from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis, TierWindow
 from services.context import Call
 from services.customers import key_documents as customer_keys
 from services.customers import new_customer
@@ -97,10 +97,10 @@ def is_plain(programs: Programs) -> bool:
 
     Else a household is completed basket by basket, through `record_purchase`.
     """
+    policy = programs.ladders[0].policy
     return (
         len(programs.ladders) == 1
-        and resumable(programs.ladders)
-        and programs.ladders[0].policy.basis is TierBasis.POINTS
+        and (policy.basis, policy.window, policy.grace_days) == (TierBasis.POINTS, TierWindow.ROLLING_365_DAYS, 0)
         and all(
             program.pending.kind is not PendingKind.UNTIL_EVENT
             and program.expiry.kind is not ExpiryKind.SLIDING
@@ -114,12 +114,16 @@ def is_plain(programs: Programs) -> bool:
 
 
 def history(
-    call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket]
+    call: Call, programs: Programs, household: Document, baskets: Sequence[JourneyBasket], *, source: str = SOURCE
 ) -> dict[str, list[Document]]:
-    """Return every document of a household's history by collection."""
-    person = new_customer(call, call.new_id(CUSTOMER), profile(call, household))
+    """Return every document of a household's history by collection.
+
+    Args:
+        household: its profile, with its id of `source` as the first of the external ids.
+    """
+    person = new_customer(call, call.new_id(CUSTOMER), household)
     owner = person["_id"]
-    key = digest(call, keys.external((SOURCE, household)))
+    key = digest(call, keys.external((source, household["externalIds"][0]["value"])))
     tiers, tally = Tiers(call, programs), Tally(limit=tastes.COUNTED_MAX)
     working_copy = Ledger(Account(), now=call.now, new_id=call.new_id, zone=call.shop.time_zone)
     documents: dict[str, list[Document]] = {
@@ -130,7 +134,7 @@ def history(
         OUTBOX: customer_events(call, person),
     }
     for basket in baskets:
-        purchase = _purchase(call, basket, owner, key)
+        purchase = _purchase(call, basket, owner, key, source)
         program = programs.at(basket.occurred_at)
         posted = len(working_copy.entries)
         purchase |= earn(call, working_copy, program, tiers.before(basket.occurred_at), purchase)
@@ -158,11 +162,11 @@ def history(
     return documents
 
 
-def profile(call: Call, household: str) -> Document:
+def profile(call: Call, household: str, source: str = SOURCE) -> Document:
     """Return what is known of a household: its id, and the consents without which the demo would show nothing."""
     said = {"state": ConsentState.GRANTED.value, "at": call.now, "source": CONSENT_SOURCE, "evidence": None}
     return {
-        "externalIds": [{"source": SOURCE, "value": household}],
+        "externalIds": [{"source": source, "value": household}],
         "consents": [
             {"purpose": purpose.value, **said} for purpose in (ConsentPurpose.PERSONALIZATION, ConsentPurpose.ANALYTICS)
         ],
@@ -182,13 +186,13 @@ def _events(call: Call, facts: Sequence[Fact], owner: str) -> list[Document]:
     return outbox.events(facts, at=call.now, owner=owner, principal=call.caller.principal, new_id=call.new_id)
 
 
-def _purchase(call: Call, basket: JourneyBasket, owner: str, customer_key: str) -> Document:
+def _purchase(call: Call, basket: JourneyBasket, owner: str, customer_key: str, source: str) -> Document:
     return new_purchase(
         id_=call.new_id(PURCHASE),
         buyer=owner,
         customer_key=customer_key,
-        external_id=(SOURCE, basket.basket_id),
-        fingerprint=content_fingerprint(content(basket)),
+        external_id=(source, basket.basket_id),
+        fingerprint=content_fingerprint(content(basket, source)),
         channel=Channel(CHANNEL),
         store_code=basket.store_code,
         terminal_id=None,
@@ -229,10 +233,10 @@ def _counted(basket: JourneyBasket) -> Counted:
     )
 
 
-def content(basket: JourneyBasket) -> dict[str, Any]:
+def content(basket: JourneyBasket, source: str = SOURCE) -> dict[str, Any]:
     """Return what the fingerprint is taken of: the very content that recordPurchase is sent for this basket."""
     return {
-        "external_id": {"source": SOURCE, "value": basket.basket_id},
+        "external_id": {"source": source, "value": basket.basket_id},
         "occurred_at": basket.occurred_at,
         "currency_code": CURRENCY,
         "lines": [

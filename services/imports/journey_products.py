@@ -43,11 +43,12 @@ _SIZE = re.compile(rf"{_MEASURE}(?:/{_MEASURE})?\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyProduct:
-    """A product; `category` is the catalogue's own product category, word for word, None where it has none."""
+    """A product; `category` and `kind` are the catalogue's product category and type, None where it has none."""
 
     sku: str
     title: str
     category: str | None
+    kind: str | None = None
 
 
 def read_catalogue(folder: Path) -> list[JourneyProduct]:
@@ -61,7 +62,9 @@ def read_catalogue(folder: Path) -> list[JourneyProduct]:
     columns |= read_columns(folder / "products.parquet", names, gaps=True)
     rows = zip(*(column.to_pylist() for column in columns.values()), strict=True)
     return [
-        JourneyProduct(sku=str(product_id), title=title(_kind(kind, category, department), size), category=category)
+        JourneyProduct(
+            sku=str(product_id), title=title(_kind(kind, category, department), size), category=category, kind=kind
+        )
         for product_id, department, category, kind, size in sorted(rows, key=lambda row: row[0])
     ]
 

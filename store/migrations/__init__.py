@@ -63,6 +63,12 @@ async def migrate(database: Database, *, clock: Callable[[], datetime] = lambda:
         await database[MIGRATIONS].delete_one({"_id": _LOCK, "token": token})
 
 
+async def missing(database: Database) -> list[str]:
+    """Return the steps that have not run here, with one command."""
+    done = await _done(database)
+    return [name for name, _ in steps() if name not in done]
+
+
 async def _done(database: Database) -> dict[str, str]:
     found = await database[MIGRATIONS].find({"_id": {"$ne": _LOCK}}).to_list(None)
     return {step["_id"]: step["checksum"] for step in found}

@@ -1,5 +1,6 @@
 """The application over httpx, with a database of its own: keys and tokens of every role, and a clock."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import httpx
 from starlette.applications import Starlette
 
 from api.app import create_app, development_secret, make_shop
+from api.observability.observing import Observing
 from api.settings import Settings
 from api.tokens import development_token
 from crm.callers import SYSTEM
@@ -19,6 +21,8 @@ from store.client import Database
 from tests.support import Clock, Commands
 
 SECRET = "a secret of forty characters, no less ok"
+NEVER = 1e6
+"""Nothing is written in the background: a test counts commands, or flushes the notes itself."""
 URL = "http://shop.example/graphql"
 
 
@@ -65,10 +69,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Served]:
+async def serving(settings: Settings, *, seen: Observing | None = None) -> AsyncIterator[Served]:
     """Run the application as uvicorn would, and make a key for every role that has one."""
     clock, commands = Clock(), Commands()
-    app = create_app(settings, clock=clock, listeners=[commands])
+    app = create_app(settings, clock=clock, listeners=[commands], seen=seen, pause=NEVER)
     async with app.router.lifespan_context(app):
         shop = make_shop(settings, app.state.database, clock=clock)
         served = Served(app, shop, clock, commands, settings)
@@ -81,5 +85,13 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
 
 def settings(uri: str, driver: str, **others: Any) -> Settings:
     """Return development settings over the tests' MongoDB."""
-    values = {"mongodb_uri": uri, "mongo_driver": driver, "mongodb_database": "tests_http", "secret": SECRET}
+    executor = os.environ.get("CRM_TEST_EXECUTOR", "compiled")
+    values = {
+        "mongodb_uri": uri,
+        "mongo_driver": driver,
+        "executor": executor,
+        "mongodb_database": "tests_http",
+        "secret": SECRET,
+        "rate_limit": "off",  # else every answer carries what it cost; tests about limits turn it on
+    }
     return Settings.model_validate(values | others)

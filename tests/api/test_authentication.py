@@ -10,7 +10,6 @@ from api.tokens import BadToken, Identity, IdentityProviderDown
 from crm.callers import SYSTEM
 from crm.values import Channel, Role
 from services import api_keys
-from store import api_keys as stored_keys
 from tests.support import World
 
 JWT = "aaa.bbb.ccc"
@@ -93,39 +92,122 @@ async def test_a_revoked_key_ends_within_five_seconds(world: World) -> None:
     door = authenticator(world)
     await door.authenticate(f"Bearer {made.key}")
     await door.authenticate(f"Bearer {other.key}")
-    assert await stored_keys.revoke(world.database, made.id, world.clock())
+    assert await api_keys.revoke(world.call(SYSTEM), made.id)
 
     world.clock.advance(seconds=4.999)
     assert (await door.authenticate(f"Bearer {made.key}")).role is Role.ADMIN
     world.clock.advance(seconds=0.001)
 
-    with pytest.raises(Unauthenticated, match="unknown or revoked"):
+    with pytest.raises(Unauthenticated, match="unknown, revoked or expired"):
         await door.authenticate(f"Bearer {made.key}")
     assert (await door.authenticate(f"Bearer {other.key}")).principal == other.id
 
 
-async def test_a_known_key_is_looked_up_once_in_five_seconds_and_so_is_an_unknown_one(world: World) -> None:
-    made = await api_keys.create(world.call(SYSTEM), Role.ADMIN)
+async def test_a_known_key_is_looked_up_once_in_five_seconds_and_so_is_a_revoked_one(world: World) -> None:
+    made, ended = [await api_keys.create(world.call(SYSTEM), Role.ADMIN) for _ in range(2)]
+    await api_keys.revoke(world.call(SYSTEM), ended.id)
     door = authenticator(world)
     world.commands.names.clear()
 
     for _ in range(10):
         await door.authenticate(f"Bearer {made.key}")
         with pytest.raises(Unauthenticated):
-            await door.authenticate("Bearer crm_admin_unknown")
+            await door.authenticate(f"Bearer {ended.key}")
 
     assert world.commands.names == ["find api_keys"] * 2
+
+
+async def test_a_flood_of_guesses_asks_the_database_nothing_and_crowds_nobody_out(world: World) -> None:
+    made = await api_keys.create(world.call(SYSTEM), Role.ADMIN)
+    door = authenticator(world)
+    await door.authenticate(f"Bearer {made.key}")
+    world.commands.names.clear()
+
+    for number in range(2000):
+        with pytest.raises(Unauthenticated):
+            await door.authenticate(f"Bearer crm_admin_{number:050x}")
+    for changed in (made.key[:-1] + "g", made.key.replace("admin", "staff"), made.key[:20] + made.key[21:]):
+        with pytest.raises(Unauthenticated):
+            await door.authenticate(f"Bearer {changed}")
+
+    assert await door.authenticate(f"Bearer {made.key}")
+    assert world.commands.names == []
+    assert len(door._known) == 1
+
+
+async def test_a_key_of_another_installation_is_none_here(world: World) -> None:
+    made = await api_keys.create(world.call(SYSTEM), Role.ADMIN)
+    world.shop.pepper = b"another" * 8
+    world.commands.names.clear()
+
+    with pytest.raises(Unauthenticated):
+        await authenticator(world).authenticate(f"Bearer {made.key}")
+
+    assert world.commands.names == []
 
 
 async def test_what_is_remembered_of_keys_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.authentication.KEYS_REMEMBERED_MAX", 3)
     door = authenticator(world)
 
-    for number in range(10):
-        with pytest.raises(Unauthenticated):
-            await door.authenticate(f"Bearer crm_admin_{number}")
+    for _ in range(5):
+        made = await api_keys.create(world.call(SYSTEM), Role.POS)
+        await door.authenticate(f"Bearer {made.key}")
 
     assert len(door._known) == 3
+
+
+async def test_a_key_with_an_end_ends_at_that_instant_though_it_is_remembered(world: World) -> None:
+    made = await api_keys.create(world.call(SYSTEM), Role.POS, lifetime=timedelta(days=90))
+    door = authenticator(world)
+    world.clock.advance(days=90, seconds=-1)
+    await door.authenticate(f"Bearer {made.key}")
+
+    world.clock.advance(milliseconds=999)
+    assert await door.authenticate(f"Bearer {made.key}")
+    world.clock.advance(milliseconds=1)
+
+    with pytest.raises(Unauthenticated):
+        await door.authenticate(f"Bearer {made.key}")
+
+
+async def test_a_rotated_key_works_until_the_overlap_is_over_and_its_bearer_stays_who_he_was(world: World) -> None:
+    old = await api_keys.create(world.call(SYSTEM), Role.POS, store_code="vienna-1", channel=Channel.POS, name="Till 7")
+    door = authenticator(world)
+    before = await door.authenticate(f"Bearer {old.key}")
+
+    new = await api_keys.rotate(world.call(SYSTEM), old.id, timedelta(hours=24))
+
+    assert await door.authenticate(f"Bearer {new.key}") == before
+    world.clock.advance(hours=24, seconds=-1)
+    assert await door.authenticate(f"Bearer {old.key}") == before
+    world.clock.advance(seconds=1)
+    with pytest.raises(Unauthenticated):
+        await door.authenticate(f"Bearer {old.key}")
+    assert await door.authenticate(f"Bearer {new.key}") == before
+    stored = {key["_id"]: key for key in await world.all("api_keys")}
+    assert stored[new.id]["principal"] == stored[old.id]["principal"] == old.id
+
+
+async def test_the_use_of_a_key_is_written_down_in_the_background_once_a_minute(world: World) -> None:
+    made = await api_keys.create(world.call(SYSTEM), Role.POS)
+    door, began = authenticator(world), world.clock()
+    await door.authenticate(f"Bearer {made.key}")
+    world.commands.names.clear()
+
+    for _ in range(59):
+        await door.authenticate(f"Bearer {made.key}")
+        await world.shop.notebook.flush()
+        world.clock.advance(seconds=1)
+
+    assert world.commands.names.count("update api_keys") == 1
+    (stored,) = await world.all("api_keys")
+    assert stored["lastUsedAt"] == began
+    world.clock.advance(seconds=1)
+    await door.authenticate(f"Bearer {made.key}")
+    await world.shop.notebook.flush()
+    (stored,) = await world.all("api_keys")
+    assert stored["lastUsedAt"] == began + timedelta(minutes=1)
 
 
 async def test_a_development_token_names_the_customer_itself(world: World) -> None:

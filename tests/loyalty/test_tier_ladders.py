@@ -1,17 +1,21 @@
 """Tiers under a programme whose tiers and tier policy change, worked out by hand."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from loyalty.tiers import resumable, step_at, step_before, tier_status
+from loyalty.tiers import resumption, step_at, step_before, tier_status
 from loyalty.values import TierPolicy
 from tests.loyalty.ladders import (
+    BEGIN,
     BY_SPEND,
+    DAY,
     FOR_EVER,
     LOWER_SILVER,
     NORMAL,
     ROLLING,
+    UTC_ZONE,
     YEARLY,
     Path,
     Plan,
@@ -245,15 +249,41 @@ def test_a_bad_ladder_is_refused_wherever_it_stands() -> None:
         steps_of([], [(0, NORMAL, ROLLING), (10, NORMAL, replace(YEARLY, grace_days=-1))])
 
 
-def test_only_rolling_ladders_without_grace_can_be_resumed() -> None:
-    def plan(policy: TierPolicy) -> Plan:
-        return [(0, NORMAL, ROLLING), (10, LOWER_SILVER, policy)]
+def needs(plan: Plan, from_: int, sales: Sales = ()) -> float | None:
+    """Return the day after which sales are needed to resume; None where all are."""
+    found = resumption(steps_of(sales, plan), ladders=ladders_by(plan), from_=on(from_), zone=UTC_ZONE)
+    return (found.after - BEGIN) / DAY if found else None
 
-    assert [resumable(ladders_by(plan(policy))) for policy in (ROLLING, BY_SPEND)] == [True, True]
-    for policy in (replace(ROLLING, grace_days=1), YEARLY, FOR_EVER):
-        assert not resumable(ladders_by(plan(policy)))
-        with pytest.raises(ValueError, match="from scratch"):
-            steps_of([], plan(policy), resume=steps_of([], plan(policy)), from_=5)
+
+@pytest.mark.parametrize(
+    ("policy", "day"),
+    [
+        (ROLLING, 2000 - 365),
+        (BY_SPEND, 2000 - 365),
+        (replace(ROLLING, grace_days=30), 2000 - 30 - 365),
+        (YEARLY, 1096 - timedelta.resolution / DAY),  # of 2028: played on from 2027, which needs 2026
+        (FOR_EVER, None),
+    ],
+)
+def test_a_path_is_resumed_with_the_sales_of_a_bounded_time(policy: TierPolicy, day: float | None) -> None:
+    assert needs([(0, NORMAL, policy)], 2000) == day
+
+
+def test_a_ladder_planned_ahead_that_holds_tiers_otherwise_asks_for_all_sales() -> None:
+    assert needs([(0, NORMAL, YEARLY), (2100, NORMAL, ROLLING)], 2000) == 1096 - timedelta.resolution / DAY
+    assert needs([(0, NORMAL, ROLLING), (2100, LOWER_SILVER, ROLLING)], 2000) == 2000 - 365
+    assert needs([(0, NORMAL, ROLLING), (2100, NORMAL, YEARLY)], 2000) is None
+    assert needs([(0, NORMAL, ROLLING), (2100, NORMAL, FOR_EVER)], 2000) is None
+
+
+def test_calendar_years_are_resumed_once_no_older_ladder_can_hold_a_tier_any_more() -> None:
+    def plan(day: int) -> Plan:
+        return [(0, NORMAL, ROLLING), (day, LOWER_SILVER, YEARLY)]
+
+    assert needs(plan(731), 2000) is not None
+    assert needs(plan(732), 2000) is None
+    with pytest.raises(ValueError, match="from scratch"):
+        steps_of([], plan(732), resume=steps_of([], plan(732)), from_=2000)
 
 
 def test_a_path_of_other_ladders_is_not_resumed_at_a_tier_that_its_ladder_does_not_have() -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loyalty.tiers import QualifyingSale, qualifying, window_of
+from loyalty.tiers import Ladder, QualifyingSale, qualifying, resumption, tier_path, window_of
 from loyalty.values import TierBasis, TierWindow
 from tests.loyalty.windows import (
     FOR_EVER,
@@ -113,3 +113,37 @@ def test_sales_outside_the_window_do_not_change_the_number_told(
     if until:
         assert number(read, until - MICROSECOND) == number(read, now)
         assert number(read, until) == 0
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    data=st.data(),
+    window=st.sampled_from([TierWindow.CALENDAR_YEAR, TierWindow.ROLLING_365_DAYS]),
+    zone=ZONES,
+    grace_days=GRACE_DAYS,
+)
+def test_resuming_in_any_zone_gives_what_a_computation_from_scratch_gives(
+    data: st.DataObject, window: TierWindow, zone: ZoneInfo, grace_days: int
+) -> None:
+    """Whatever was added, changed or removed at or after the cut, and with no older sale than it asks for."""
+    unchanged, before, after = (data.draw(sales_about_turns(zone, grace_days)) for _ in range(3))
+    cut = data.draw(st.sampled_from([sale.at for sale in after] or [turn(2026, zone)]))
+    policy = replace(ROLLING, window=window, grace_days=grace_days)
+    ladders = (Ladder(since=JOINED, tiers=TIERS, policy=policy),)
+    kept = [sale for sale in unchanged if sale.at < cut]
+    known = path_by(policy, [*kept, *(sale for sale in before if sale.at >= cut)], zone=zone)
+    sales = [*kept, *(sale for sale in after if sale.at >= cut)]
+    found = resumption(known, ladders=ladders, from_=cut, zone=zone)
+    assert found is not None
+
+    resumed = tier_path(
+        [sale for sale in sales if sale.at > found.after],
+        ladders=ladders,
+        joined=JOINED,
+        zone=zone,
+        currency_digits=2,
+        resume=known,
+        from_=cut,
+    )
+
+    assert resumed == path_by(policy, sales, zone=zone)

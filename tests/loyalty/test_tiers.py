@@ -253,14 +253,12 @@ def test_negative_points_and_spend_are_refused() -> None:
         QualifyingSale(at=on(0), points=0, spend=-1)
 
 
-def test_resuming_needs_both_the_steps_and_the_instant_and_no_grace_days() -> None:
+def test_resuming_needs_both_the_steps_and_the_instant() -> None:
     steps = steps_of([])
     with pytest.raises(ValueError, match="go together"):
         played([], joined=on(0), resume=steps)
     with pytest.raises(ValueError, match="go together"):
         played([], joined=on(0), from_=on(0))
-    with pytest.raises(ValueError, match="from scratch"):
-        played([], policy=replace(POLICY, grace_days=1), joined=on(0), resume=steps, from_=on(0))
 
 
 def test_a_known_step_whose_tier_is_gone_is_refused() -> None:

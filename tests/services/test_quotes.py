@@ -209,7 +209,7 @@ async def test_a_wrong_cart_is_refused_with_its_field(
     body = await world.answer("query($cart: CartInput!) { quote(cart: $cart) { total { amount } } }", {"cart": given})
     (error,) = body["errors"]
     assert (error["extensions"]["code"], error["extensions"]["field"]) == (code, field)
-    assert body["data"] is None
+    assert body["data"] == {"quote": None}
 
 
 async def test_a_till_asks_for_its_own_store_and_channel(world: World) -> None:
@@ -230,3 +230,28 @@ async def test_tax_contained_beyond_what_is_left_is_a_warning(world: World) -> N
     quoted = await quote(world, customer={"id": ann}, taxTotal="3.00", taxIncluded=True)
     assert (money(quoted), quoted["pointsToEarn"]) == (("20.00", "20.00", "0.00"), 0)
     assert warned(quoted) == [("INVALID", ["cart", "taxTotal"])]
+
+
+async def counted(world: World, **fields: object) -> list[str]:
+    """Return the commands that a quote sends, of whatever is asked of it."""
+    await quote(world, **fields)  # type: ignore[arg-type]  # fields of the cart
+    world.commands.names.clear()
+    await quote(world, **fields)  # type: ignore[arg-type]  # fields of the cart
+    return sorted(world.commands.names)
+
+
+async def test_a_quote_asks_little_however_many_offers_there_are(world: World) -> None:
+    ann = await world.customer()
+    await products(world, "SKU-1", "SKU-2")
+    await world.sell(customer={"id": ann}, id="s-0", **whole(100))
+    plain = ["find customers", "find loyalty_accounts", "find purchases"]  # the last for tierAfter
+    assert await counted(world, customer={"id": ann}) == plain
+    assert await counted(world) == []
+    for number in range(3):
+        await offer_id(world, title=f"{number}", limits={"total": 9, "perCustomer": 9})
+    await offer_id(world, title="Ann's", conditions={"customers": [{"id": ann}]})
+    once = [*plain, "find offer_audience", "find offer_counters", "find offer_redemptions", "find offers"]
+    assert await counted(world, customer={"id": ann}) == sorted(once)
+    for number in range(20):
+        await offer_id(world, title=f"more {number}", limits={"total": 9, "perCustomer": 9})
+    assert await counted(world, customer={"id": ann}) == sorted(once)

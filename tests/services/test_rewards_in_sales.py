@@ -235,3 +235,18 @@ async def test_a_return_replayed_gives_stock_back_once(world: World) -> None:
         assert await world.give_back(purchase, {1: "1"}) == {**first, "replayed": True}
         assert codes(await world.give_back(purchase, {1: "1"}, id="r-2")) == ["RETURN_EXCEEDS_PURCHASE"]
     assert await stock(world, reward) == 1
+
+
+async def test_a_code_beside_a_reward_counts_and_comes_back_with_the_sale(world: World) -> None:
+    one, two = await rewards(world, amount_off(100, "1.00", stock=1), amount_off(50, "2.00"))
+    ann = await rich(world, 150)
+    code = await given(world, ann, two)
+    both = {"customer": ann, "rewardIds": [one], "codes": [code]}
+    async with nothing_written(world):
+        assert codes(await buy(world, paid(world, 10, off="2.99", **both))) == ["TOTAL_MISMATCH"]
+    purchase = (await bought(world, paid(world, 10, off="3.00", **both)))["id"]
+    await world.give_back(purchase, {1: "1"})
+    assert await stock(world, one) == 1
+    again = await bought(world, paid(world, 10, off="2.00", customer=ann, codes=[code], id="s-2"))
+    assert again["pointsSpent"] == 0
+    await clean(world)

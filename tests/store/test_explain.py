@@ -14,7 +14,7 @@ from resolvers import offers as offer_lists
 from resolvers import points as point_lists
 from resolvers import purchases as purchase_lists
 from resolvers.context import Context
-from resolvers.lists import Listing, PageArguments, load_counts, load_pages
+from resolvers.lists import Listing, PageArguments, load_counts, load_pages, page_info
 from services.inputs import CustomerFilter
 from services.validation import parse
 from store import (
@@ -85,7 +85,7 @@ def page(listing: Callable[[World, PageArguments], Listing], *arguments: Any) ->
         for argument in arguments or (FIRST,):
             asked = FIRST if argument == NEXT else argument
             (found,) = await load_pages(context, [listing(world, asked)])
-            if argument == NEXT and (cursor := found["pageInfo"]["endCursor"]):
+            if argument == NEXT and (cursor := page_info(found)["endCursor"]):
                 await load_pages(context, [listing(world, PageArguments(after=cursor))])
 
     return ask
@@ -174,7 +174,7 @@ HOT: dict[str, tuple[Query, set[str]]] = {
     "lots by id": (lambda world: ledger.lots_by_id(world.database, ANN, ["lot_1"]), {"SORT"}),
     "counters of caps": (lambda world: caps.used(world.database, ANN, [RULE]), {"SORT"}),
     "counting a cap": (
-        within(lambda world, tx: caps.put(world.database, ANN, {RULE: Fraction(1)}, tx=tx)),
+        within(lambda world, tx: caps.add(world.database, ANN, {RULE: Fraction(1)}, tx=tx)),
         {"SORT"},
     ),
     "events by id": (within(lambda world, tx: events.by_ids(world.database, ANN, ["trk_1"], tx=tx)), {"SORT"}),

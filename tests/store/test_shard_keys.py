@@ -36,16 +36,17 @@ ACCOUNT_PAGE = """{ me {
   feedback { totalCount nodes { id purchase { id } } } } }"""
 
 
-def conditions(name: str, command: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the filters by which a command finds documents."""
+def conditions(name: str, command: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the collections that a command asks, each with a filter by which it finds documents there."""
+    collection = command[name]
     if name in ("find", "count"):
-        yield command.get("filter", command.get("query", {}))
+        yield collection, command.get("filter", command.get("query", {}))
     elif name == "findAndModify":
-        yield command["query"]
+        yield collection, command["query"]
     elif name in ("update", "delete"):
-        yield from (one["q"] for one in command[f"{name}s"])
+        yield from ((collection, one["q"]) for one in command[f"{name}s"])
     elif name == "aggregate":
-        yield from (stage["$match"] for stage in command["pipeline"] if "$match" in stage)
+        yield from ((collection, stage["$match"]) for stage in command["pipeline"] if "$match" in stage)
         for stage in command["pipeline"]:
             if "$unionWith" in stage and isinstance(stage["$unionWith"], dict):
                 inner = {"aggregate": stage["$unionWith"]["coll"], "pipeline": stage["$unionWith"]["pipeline"]}
@@ -152,9 +153,8 @@ def unsharded(world: World) -> tuple[set[str], list[tuple[str, str, set[str]]]]:
     """Return the collections that were asked, and the commands that neither shard key nor id sends to one shard."""
     seen, found = set(), []
     for name, command in world.commands.sent:
-        collection = command.get(name)
-        if collection in SHARD_KEYS:
-            for condition in conditions(name, command):
+        for collection, condition in conditions(name, command):
+            if collection in SHARD_KEYS:
                 seen.add(collection)
                 if not fields(condition) & {*SHARD_KEYS[collection], "_id"}:
                     found.append((name, collection, fields(condition)))
@@ -168,9 +168,8 @@ async def test_every_command_of_a_customers_life_is_sent_to_one_shard(world: Wor
 
     seen = set()
     for name, command in world.commands.sent:
-        collection = command.get(name)
-        if collection in SHARD_KEYS:
-            for condition in conditions(name, command):
+        for collection, condition in conditions(name, command):
+            if collection in SHARD_KEYS:
                 assert fields(condition) & {*SHARD_KEYS[collection], "_id"}, (name, collection, condition)
                 seen.add(collection)
     assert seen >= {

@@ -103,7 +103,7 @@ def test_a_key_is_printed_once_and_only_its_keyed_hash_is_stored(
     assert document["hash"] == hmac.new(pepper, b"api-key:" + made["key"].encode(), hashlib.sha256).hexdigest()
     assert made["key"] not in repr(document)
     assert made["key"].split("_")[-1] not in repr(document)
-    assert len(made["key"].split("_")[-1]) == 40, "160 random bits"
+    assert len(made["key"].split("_")[-1]) == 50, "160 random bits, and a tag of 40"
 
 
 def test_a_key_keeps_the_store_the_channel_and_the_name_it_was_made_for(
@@ -174,6 +174,9 @@ def test_keys_are_listed_oldest_first_without_what_they_are(crm: Crm) -> None:
         "name": "Till 7",
         "store": "vienna-1",
         "channel": None,
+        "principal": till["id"],
+        "lastUsedAt": None,
+        "expiresAt": None,
         "revokedAt": None,
     }
     shown = crm("keys", "list", COLUMNS="200").stdout
@@ -213,6 +216,75 @@ def test_a_key_that_is_not_there_or_revoked_already_is_said_to_be(crm: Crm, time
     id_ = made["id"] if times == 2 else "key_01JUNKNOWN"
 
     assert refused(crm("keys", "revoke", id_)) == "There is no such key, or it is revoked already."
+
+
+def test_a_key_is_rotated_once_and_the_old_one_says_until_when_it_works(
+    crm: Crm, stored: Database[dict[str, Any]], environ: dict[str, str]
+) -> None:
+    old = said(crm("keys", "create", "--role", "pos", "--name", "Till 7", "--json"))
+
+    new = said(crm("keys", "rotate", old["id"], "--overlap", "2h", "--json"))
+
+    assert set(new) == {"id", "key", "role", "replacedUntil"}
+    first, second = said(crm("keys", "list", "--json"))["keys"]
+    assert (first["id"], first["expiresAt"]) == (old["id"], new["replacedUntil"])
+    assert (second["id"], second["name"], second["principal"]) == (new["id"], "Till 7", old["id"])
+    again = "There is no such key, or it has ended or been replaced already."
+    assert refused(crm("keys", "rotate", old["id"])) == again
+    assert refused(crm("keys", "rotate", "key_01JUNKNOWN")) == again
+    assert stored["api_keys"].count_documents({}) == 2
+    for key in (old["key"], new["key"]):
+        assert in_shop(environ, lambda shop, key=key: caller_of(shop, key)) is not None
+
+
+def test_an_overlap_of_nothing_ends_the_old_one_now_and_a_key_for_a_time_stays_one(
+    crm: Crm, environ: dict[str, str]
+) -> None:
+    old = said(crm("keys", "create", "--role", "pos", "--expires", "90d", "--json"))
+
+    new = said(crm("keys", "rotate", old["id"], "--overlap", "0s", "--json"))
+
+    assert in_shop(environ, lambda shop: caller_of(shop, old["key"])) is None
+    assert in_shop(environ, lambda shop: caller_of(shop, new["key"])) is not None
+    assert new["expiresAt"] >= old["expiresAt"]
+
+
+@pytest.mark.parametrize("span", ["24", "1w", "-1h", "1.5h", "99999d", "h", ""])
+def test_a_span_that_is_none_is_a_sentence(crm: Crm, stored: Database[dict[str, Any]], span: str) -> None:
+    made = said(crm("keys", "create", "--role", "pos", "--json"))
+
+    assert refused(crm("keys", "rotate", made["id"], f"--overlap={span}")).startswith("--overlap: ")
+    assert stored["api_keys"].count_documents({}) == 1
+
+
+def test_what_became_of_keys_is_in_the_audit_log_without_what_they_are(
+    crm: Crm, stored: Database[dict[str, Any]]
+) -> None:
+    stored["audit"].delete_many({})
+    made = said(crm("keys", "create", "--role", "pos", "--name", "Ann's till", "--json"))
+    new = said(crm("keys", "rotate", made["id"], "--json"))
+    crm("keys", "revoke", new["id"])
+
+    found = said(crm("audit", "--json"))["entries"]
+
+    assert [entry["what"] for entry in found] == ["keys.revoke", "keys.rotate", "keys.create"]
+    assert {entry["by"] for entry in found} == {"system"}
+    assert found[1]["of"] == [made["id"], new["id"]]
+    assert [entry["what"] for entry in said(crm("audit", "--of", made["id"], "--json"))["entries"]] == [
+        "keys.rotate",
+        "keys.create",
+    ]
+    assert said(crm("audit", "--by", "key_other", "--json"))["entries"] == []
+    assert said(crm("audit", "--since", "2999-01-01", "--json"))["entries"] == []
+    assert "keys.revoke" in crm("audit", COLUMNS="200").stdout
+    for secret in (made["key"], new["key"], "Ann's till", "hash"):
+        assert secret not in str(list(stored["audit"].find()))
+
+
+def test_an_instant_that_is_none_is_a_sentence(crm: Crm) -> None:
+    assert refused(crm("audit", "--since", "yesterday")) == (
+        "--since: 'yesterday' is no instant such as 2026-11-21T12:00:00Z."
+    )
 
 
 # ---------------------------------------------------------------- token

@@ -1,0 +1,58 @@
+"""Connections beneath an object: the resolver says which part of which list it is, one batch function fetches it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from strawberry.extensions import FieldExtension
+from strawberry.schema.schema_converter import get_arguments
+from strawberry.types.field import StrawberryField
+
+from executor.kinds import KIND, Keyed
+from resolvers.lists import Listing, load_pages
+from schema.fields import Decorator, Info
+
+
+def listed(description: str) -> Decorator:
+    """Return the decorator of a connection whose resolver returns the `Listing` it is."""
+    extension = _Listed()
+    decorator: Decorator = strawberry.field(
+        description=description, extensions=[extension], metadata={KIND: Keyed(load_pages, extension.bind)}
+    )
+    return decorator
+
+
+class _Listed(FieldExtension):
+    """Fetches the part of a list that a resolver names."""
+
+    def apply(self, field: StrawberryField) -> None:
+        """Remember the field."""
+        self._field = field
+
+    def resolve(self, next_: Any, source: Any, info: Info, **arguments: Any) -> Any:
+        """Resolve, and return what fetches it."""
+        return info.context.load(load_pages, next_(source, info, **arguments))
+
+    def bind(
+        self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
+    ) -> Callable[[Any], Listing]:
+        """Return the resolver with its arguments, which are the same for a whole level.
+
+        A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
+        """
+        field, schema = self._field, raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
+        info: Info = schema.config.info_class(_raw_info=raw, _field=field)
+        _, given = get_arguments(
+            field=field,
+            source=None,
+            info=info,
+            kwargs=arguments,
+            config=schema.config,
+            scalar_registry=schema.schema_converter.scalar_registry,
+        )
+        resolve: Any = field.base_resolver.wrapped_func  # type: ignore[union-attr]  # a decorated field has one
+        if "pageInfo" in selected:
+            return lambda source: resolve(source, **given)
+        return lambda source: replace(resolve(source, **given), tells_more=False)

@@ -1,0 +1,88 @@
+"""Reads outside of transactions, and how few commands they need.
+
+Two ways to save commands, each of which can be switched off:
+
+* *Fused*: what one request reads at one tick of the event loop, a person with account, purchases and ledger, goes as
+  one aggregation of several pipelines ($unionWith), each over its own index.
+* *Shared*: look-ups by `_id` of all requests of one tick go as one $in a collection. Who may see what is found is
+  decided afterwards, by each request for itself.
+
+Nothing in here takes a session, so nothing read in a transaction is ever fused or shared.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from store.client import Database
+from store.reads import Document, Read, by_id, look_up
+from store.ticks import Tick
+
+
+class Shared:
+    """Key look-ups of all requests of a tick, as one question a collection; one of them a process and database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ticks: dict[str, Tick[frozenset[str], dict[str, Document]]] = {}
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, and perhaps others': take what you asked for."""
+        tick = self._ticks.get(collection)
+        if tick is None:
+            tick = self._ticks[collection] = Tick(lambda asked: self._together(collection, asked))
+        return await tick.ask(frozenset(ids))
+
+    async def _together(self, collection: str, asked: Sequence[frozenset[str]]) -> Sequence[dict[str, Document]]:
+        found = await self._database.by_ids(collection, sorted(frozenset().union(*asked)))
+        return [{id_: found[id_] for id_ in ids if id_ in found} for ids in asked]
+
+
+class Fused:
+    """The reads of one request: what it asks for at one tick goes as one command.
+
+    Look-ups by id that nothing else is read with go to `look_ups`.
+    """
+
+    def __init__(self, database: Database, look_ups: Database | Shared) -> None:
+        self._database = database
+        self._look_ups = look_ups
+        self._tick: Tick[Sequence[Read], list[list[Document]]] = Tick(self._together)
+
+    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+        """Return the documents of every read."""
+        return await self._tick.ask(reads)
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+        (documents,) = await self._tick.ask([look_up(collection, ids)])
+        return by_id(documents)
+
+    async def _together(self, asked: Sequence[Sequence[Read]]) -> Sequence[list[list[Document]]]:
+        reads = [read for of_one in asked for read in of_one]
+        if all(read.ids is not None for read in reads):
+            found = await asyncio.gather(*(self._looked_up(read) for read in reads))
+        else:
+            found = await self._database.read(reads)
+        ends = list(accumulate(len(of_one) for of_one in asked))
+        return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
+
+    async def _looked_up(self, read: Read) -> list[Document]:
+        return list((await self._look_ups.by_ids(read.collection, read.ids or ())).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Separate:
+    """The reads of one request, each a command of its own, where nothing is to be fused."""
+
+    database: Database
+    look_ups: Database | Shared
+
+    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+        """Return the documents of every read."""
+        return await self.database.read(reads)
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+        return await self.look_ups.by_ids(collection, ids)

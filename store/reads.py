@@ -1,0 +1,62 @@
+"""What can be read of a collection, said before anybody reads it, so that several reads can be one command."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+READS_MAX = 100
+"""As many reads as one command takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Documents of one collection; `then` are further stages of a pipeline, `ids` says that it looks these up alone."""
+
+    collection: str
+    filter: Filter
+    sort: Mapping[str, int] | None = None
+    limit: int | None = None
+    then: Sequence[Filter] = ()
+    ids: tuple[str, ...] | None = None
+
+    @property
+    def stages(self) -> list[Filter]:
+        """The read as a pipeline."""
+        stages: list[Filter] = [{"$match": self.filter}]
+        if self.sort:
+            stages.append({"$sort": self.sort})
+        if self.limit is not None:
+            stages.append({"$limit": self.limit})
+        return [*stages, *self.then]
+
+
+class Reader(Protocol):
+    """Whoever reads outside of transactions: the database itself, or what gathers before it asks it."""
+
+    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+        """Return the documents of every read."""
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        """Return the documents with these ids, by id."""
+
+
+def look_up(collection: str, ids: Iterable[str]) -> Read:
+    """Return the read of the documents with these ids."""
+    wanted = tuple(dict.fromkeys(ids))
+    return Read(collection, {"_id": {"$in": list(wanted)}}, ids=wanted)
+
+
+def by_id(documents: Iterable[Document]) -> dict[str, Document]:
+    """Return documents by their ids."""
+    return {document["_id"]: document for document in documents}
+
+
+def union(reads: Sequence[Read]) -> list[Filter]:
+    """Return one pipeline over the first one's collection that gives the documents of all.
+
+    Each document is marked with its read's number as `_list`.
+    """
+    marked = [(read.collection, [*read.stages, {"$set": {"_list": index}}]) for index, read in enumerate(reads)]
+    return [*marked[0][1], *({"$unionWith": {"coll": coll, "pipeline": rest}} for coll, rest in marked[1:])]
