@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ledger, limits, quotes, subscribers
+from bench import ledger, limits, quotes, subscribers, tastes
 from store.embedded import EmbeddedMongo
 
 CRM = [sys.executable, "-m", "api.cli"]
@@ -63,8 +63,13 @@ def main() -> None:
         for driver in ("motor", "pymongo"):
             with console.status(f"Full import over {driver}"):
                 _measure_import(table, Path(folder) / driver, driver)
+        with console.status("Statistics"):
+            tastes.measure_rebuild(table, Path(folder) / "motor")
         with console.status("crm check, crm serve"):
             _measure_use(table, Path(folder) / "motor")
+    with console.status("Counters and lists"):
+        tastes.measure(table)
+        tastes.measure_lists(table)
     console.print(table)
 
 

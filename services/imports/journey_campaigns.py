@@ -67,13 +67,25 @@ class JourneyCampaigns:
     redemptions_repeated: int
 
 
+NO_CAMPAIGNS = JourneyCampaigns(
+    campaigns=(),
+    mailings=0,
+    coupon_rows=0,
+    coupon_rows_repeated=0,
+    redemptions_read=0,
+    redemptions_repeated=0,
+)
+
+
 def read_campaigns(folder: Path | None = None) -> JourneyCampaigns:
-    """Read the four files.
+    """Read the four files; a folder without them has no campaigns.
 
     Raises:
         JourneyDataError: the data is not installed, or a column is missing or has gaps.
     """
     folder = folder or installed_folder()
+    if not (folder / "campaign_descriptions.parquet").is_file():
+        return NO_CAMPAIGNS
     described = _rows(folder, "campaign_descriptions", ("campaign_id", "campaign_type", "start_date", "end_date"))
     mailed = _rows(folder, "campaigns", ("campaign_id", "household_id"))
     listed = _rows(folder, "coupons", ("campaign_id", "coupon_upc", "product_id"))
