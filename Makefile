@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOUSEHOLDS ?= 300
 ROUNDS ?= 20
+# What no driver and no executor can change.
+ONCE := api/cli attacks clients crm executor loyalty store/test_embedded.py
 
 .PHONY: setup run test lint types imports tests schema bench crash clean
 
@@ -34,11 +36,11 @@ types:
 imports:
 	$(BIN)/lint-imports
 
-# Both drivers at once, on two cores: what PyMongo's run says is shown when Motor's is over.
+# Both drivers and both executors at once, on two cores: what PyMongo's run says is shown when Motor's is over.
 tests:
 	@log=$$(mktemp); \
-	CRM_TEST_DRIVER=pymongo $(BIN)/python -m pytest -p no:cacheprovider --ignore tests/api/cli --ignore tests/clients \
-	  --ignore tests/store/test_embedded.py --ignore tests/loyalty --ignore tests/crm > $$log 2>&1 & other=$$!; \
+	CRM_TEST_DRIVER=pymongo CRM_TEST_EXECUTOR=graphql-core $(BIN)/python -m pytest -p no:cacheprovider \
+	  $(patsubst %,--ignore tests/%,$(ONCE)) > $$log 2>&1 & other=$$!; \
 	trap "kill $$other" INT TERM; \
 	CRM_TEST_DRIVER=motor $(BIN)/python -m pytest -p no:cacheprovider; motor=$$?; \
 	wait $$other; pymongo=$$?; cat $$log; rm $$log; test $$motor$$pymongo = 00

@@ -16,7 +16,7 @@ from crm.values import Channel, ConsentPurpose, ConsentState, Topic
 from loyalty.ledger import Ledger
 from loyalty.points import Account
 from loyalty.program import tier_of
-from loyalty.tiers import WINDOW, QualifyingSale, TierStep, step_at, step_before, tier_path
+from loyalty.tiers import WINDOW, QualifyingSale, TierStep, resumption, step_at, step_before, tier_path
 from loyalty.values import EarningEvent, ExpiryKind, PendingKind, TierBasis, TierWindow
 from services.context import Call
 from services.customers import key_documents as customer_keys
@@ -24,6 +24,7 @@ from services.customers import new_customer
 from services.imports.journey_reader import CHANNEL, CURRENCY, SOURCE, JourneyBasket
 from services.known import Programs
 from services.purchases import digest
+from services.recent_sales import recent_document
 from services.selling import content_fingerprint
 from services.standing import entry_facts, qualifying_document, tier_facts, tier_fields
 from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
@@ -154,12 +155,20 @@ def history(
     extra: dict[str, Any] = {
         **tier_fields(tiers.current(), programs, call.now),
         **({"qualifying": qualifying} if qualifying else {}),
+        "recent": _recent(call, programs, tiers),
         "locks": len(baskets),
     }
     documents[TASTES] = tastes.documents(owner, tally)
     documents[ACCOUNTS] = [ledger.account_document(owner, call.now, working_copy.account, extra)]
     documents[CUSTOMERS] = [{**person, "metrics": _metrics(baskets), "tierSteps": steps}]
     return documents
+
+
+def _recent(call: Call, programs: Programs, tiers: Tiers) -> Document | None:
+    """Return what the account keeps of its sales: all that the next one needs, which may be fewer than one by one."""
+    last = min(tiers.sales[-1].at, call.now) if tiers.sales else call.now
+    resume = resumption(tiers.current(), ladders=programs.ladders, from_=last, zone=call.shop.time_zone)
+    return recent_document(tiers.sales, None, resume.after if resume else None)
 
 
 def profile(call: Call, household: str, source: str = SOURCE) -> Document:
