@@ -22,6 +22,8 @@ from api.documents import Documents
 from api.engine import Engine
 from api.errors import HANDLERS
 from api.http import GraphQLEndpoint
+from api.limits.door import Door
+from api.limits.meter import Meter
 from api.observability.observing import Observing, observing
 from api.observability.requests import RequestLog
 from api.origins import CORS, origins
@@ -135,10 +137,12 @@ def create_app(
             await open_shop(shop)
             notes = asyncio.create_task(shop.notebook.run(pause))
             app.state.database, app.state.shop = database, shop
+            engine.meter = Meter(shop) if settings.rate_limit == "on" else None
             authenticator, runner = Authenticator(shop, verifier), Runner(shop, engine, Documents(documents))
+            door = Door(authenticator, shop, limited=settings.rate_limit == "on")
             streams = app.state.streams = Streams(authenticator.holds)
-            app.state.graphql = GraphQLEndpoint(runner, authenticator, streams, _page(settings))
-            app.state.sockets = SocketEndpoint(runner, authenticator, streams, seen.requests, allowed)
+            app.state.graphql = GraphQLEndpoint(runner, door, streams, _page(settings))
+            app.state.sockets = SocketEndpoint(runner, door, streams, seen.requests, allowed)
             sweeping = asyncio.create_task(streams.sweep_forever(), name="sweep of streams")
             try:
                 yield

@@ -15,6 +15,7 @@ from store import keys
 KEY_AGE_MAX = timedelta(seconds=5)
 KEYS_REMEMBERED_MAX = 10_000
 CREDENTIAL_LENGTH_MAX = 8192
+NO_CREDENTIAL = "Send an API key or a customer's token: Authorization: Bearer ..."
 
 
 class Unauthenticated(Exception):
@@ -39,7 +40,7 @@ class Authenticator:
         scheme, _, credential = (authorization or "").strip().partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential or len(credential) > CREDENTIAL_LENGTH_MAX:
-            raise Unauthenticated("Send an API key or a customer's token: Authorization: Bearer ...")
+            raise Unauthenticated(NO_CREDENTIAL)
         if credential.count(".") == 2:  # noqa: PLR2004 -- a JWT has three parts
             return await self._customer(credential)
         caller = await self._by_key(credential)

@@ -25,6 +25,11 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from api.limits import numbers
+from api.limits.asked import asked_of
+from api.limits.buckets import Throttled
+from api.limits.deadlines import TOO_LATE, in_time
+from api.limits.meter import Meter
 from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
 from api.prepared import DESCRIBING, Prepared, PreparedOperation
@@ -32,6 +37,7 @@ from crm.callers import Caller
 from crm.refusals import Refusal, Refusals
 from executor.plans import NotCompiled, Ready
 from resolvers.context import Context
+from store.deadlines import timed_out
 
 log = structlog.get_logger()
 
@@ -39,24 +45,27 @@ Executor = Literal["compiled", "graphql-core"]
 RULES = [*specified_rules, IdempotentOnMutations]
 SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 NEEDS_STREAM = "Subscribe over WebSocket (graphql-transport-ws), or name text/event-stream in Accept."
-TOKENS_MAX = 10_000
 DOCUMENTS_MAX = 1000
-CACHED_LENGTH_MAX = 32_768
+CACHED_LENGTH_MAX = numbers.DOCUMENT_CHARS_MAX
 CACHED_TOTAL_MAX = 262_144
 """Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client gets. `executed` is False where the request itself was refused, before anything ran."""
+    """What a client gets. `executed` is False where the request itself was refused, before anything ran.
+
+    `retry_after` is the seconds to wait before it is worth another try.
+    """
 
     body: dict[str, Any]
     executed: bool
     code: str | None = None
+    retry_after: int | None = None
 
 
 class Engine:
-    """Executes operations of one schema; keeps the last documents, good and bad.
+    """Executes operations of one schema; keeps the last documents, good and bad. `meter`, where set, counts points.
 
     Args:
         executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
@@ -67,6 +76,7 @@ class Engine:
         self._schema = schema
         self._executor = executor
         self._tells_schema = tells_schema
+        self.meter: Meter | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -82,6 +92,7 @@ class Engine:
             self._prepared.move_to_end(text)
             return prepared
         prepared = self._judge(text)
+        prepared.unpaid = min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
         if len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
@@ -90,16 +101,20 @@ class Engine:
         return prepared
 
     def _judge(self, text: str) -> Prepared:
+        if len(text) > numbers.DOCUMENT_CHARS_MAX:
+            most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
+            return Prepared(self._schema, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
-            document = parse(text, max_tokens=TOKENS_MAX)
-            errors = validate(self._schema, document, RULES)
+            document = parse(text, max_tokens=numbers.TOKENS_MAX)
+            asked = asked_of(self._schema, document)
+            errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
             return Prepared(self._schema, None, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED")])))
         except RecursionError:
             too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
             return Prepared(self._schema, None, (too_deep,))
         bodies = self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
-        return Prepared(self._schema, document, tuple(bodies))
+        return Prepared(self._schema, document, tuple(bodies), asked)
 
     def _discreet(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return errors without the names that graphql-core suggests, where the schema is not told."""
@@ -128,18 +143,54 @@ class Engine:
         Args:
             reading: only queries are accepted (GET).
         """
-        plan = self._plan(text, context.caller, variables, name, reading=reading)
-        return plan if isinstance(plan, Answer) else await self.carry_out(plan, context, variables)
+        caller = context.caller
+        if self.meter is None:
+            plan = self._plan(text, self._read(text), caller, variables, name, reading=reading)
+            return plan if isinstance(plan, Answer) else await self.carry_out(plan, context, variables)
+        try:
+            self.meter.check(caller)
+            prepared = self._read(text)
+            plan = self._plan(text, prepared, caller, variables, name, reading=reading)
+            judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
+            if isinstance(plan, Answer):
+                await self.meter.charge(caller, judging)
+                return plan
+            paid = await self.meter.admit(caller, plan.asked, variables, more=judging)
+        except Throttled as problem:
+            return throttled(problem)
+        answer = await self.carry_out(plan, context, variables)
+        await self.meter.settle(paid, context.call, plan.asked, variables, answer.body.get("data"))
+        answer.body["extensions"] = {"cost": self.meter.told(paid)}
+        return answer
 
-    def admit(
+    async def admit(
         self, context: Context, text: str, variables: Mapping[str, Any] | None, name: str | None
     ) -> PreparedOperation | Answer:
-        """Return the operation that is to be followed or carried out, or why the caller may not; nothing runs yet."""
-        return self._plan(text, context.caller, variables, name, streaming=True)
+        """Return a subscription that may begin, or why it may not; its cost is taken once, and its events are free."""
+        caller = context.caller
+        if self.meter is None:
+            return self._plan(text, self._read(text), caller, variables, name, streaming=True)
+        try:
+            self.meter.check(caller)
+            prepared = self._read(text)
+            plan = self._plan(text, prepared, caller, variables, name, streaming=True)
+            judging, prepared.unpaid = prepared.unpaid, 0
+            if isinstance(plan, Answer):
+                await self.meter.charge(caller, judging)
+            else:
+                await self.meter.admit(caller, plan.asked, variables, more=judging)
+        except Throttled as problem:
+            return throttled(problem)
+        return plan
+
+    def _read(self, text: str) -> Prepared:
+        with step("prepare"):
+            return self.prepare(text)
 
     def _plan(
         self,
         text: str,
+        prepared: Prepared,
         caller: Caller,
         variables: Mapping[str, Any] | None,
         name: str | None,
@@ -148,8 +199,6 @@ class Engine:
         streaming: bool = False,
     ) -> PreparedOperation | Answer:
         """Return the operation that is to be carried out, or why it is not."""
-        with step("prepare"):
-            prepared = self.prepare(text)
         if prepared.errors:
             return Answer({"errors": list(prepared.errors)}, executed=False, code="GRAPHQL_VALIDATION_FAILED")
         operation = prepared.operation(name)
@@ -166,15 +215,18 @@ class Engine:
             return refused("NOT_ACCEPTABLE", NEEDS_STREAM)
         if operation.describes and not self._tells_schema:
             return refused("INTROSPECTION_DISABLED", "The schema is published, and not told here.")
-        too_much = operation.too_much(variables)
+        too_much = operation.too_much(caller.role, variables)
         return refused("GRAPHQL_VALIDATION_FAILED", too_much) if too_much else operation
 
     async def carry_out(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> Answer:
         """Execute an admitted operation; `root` is the event of a subscription."""
-        with step("execute"):
-            return self.answer_of(await self._execute(operation, context, variables, root))
+        async with in_time(context.call, operation.asked) as time:
+            with step("execute"):
+                return self.answer_of(await self._execute(operation, context, variables, root))
+        assert time.over
+        return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
@@ -216,6 +268,15 @@ def refused(code: str, message: str) -> Answer:
     return Answer({"errors": [refusal_body(code, message)]}, executed=False, code=code)
 
 
+def throttled(problem: Throttled) -> Answer:
+    """Return the answer to a request that comes too soon."""
+    extensions: dict[str, Any] = {"code": "THROTTLED", "retryAfter": problem.seconds}
+    body: dict[str, Any] = {"errors": [{"message": str(problem), "extensions": extensions}]}
+    if problem.cost:
+        body["extensions"] = {"cost": problem.cost}
+    return Answer(body, executed=False, code="THROTTLED", retry_after=problem.seconds)
+
+
 def refusal_body(code: str, message: str) -> dict[str, Any]:
     """Return an error without a place in the document."""
     return {"message": message, "extensions": {"code": code}}
@@ -252,6 +313,8 @@ def bodies_of(error: GraphQLError) -> list[dict[str, Any]]:
             told(error, refusal.code, field=list(refusal.field) if refusal.field else None, message=refusal.message)
             for refusal in refusals
         ]
+    if timed_out(cause):
+        return [told(error, "TIMEOUT", message=TOO_LATE)]
     if _of_arguments(error, cause):
         return [told(error, "GRAPHQL_VALIDATION_FAILED")]
     id_ = uuid4().hex

@@ -12,12 +12,16 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.authentication import Authenticator, Unauthenticated
+from api.authentication import NO_CREDENTIAL, Unauthenticated
 from api.documents import NOT_TRUSTED
-from api.engine import Answer, refused
+from api.engine import Answer, refused, throttled
 from api.errors import MASKED
 from api.event_stream import EventStream, single
 from api.jwks import IdentityProviderDown
+from api.limits.bodies import Allowance, BadBody, allowance_of, holds_at_most, read_body
+from api.limits.buckets import Throttled
+from api.limits.door import APP_HEADER, Door
+from api.limits.leaving import Gone, looked_after
 from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
 from api.observability.record import note_answer, note_caller
 from api.requests import BadRequest, GraphQLRequest, asked, parsed
@@ -25,21 +29,27 @@ from api.runner import Runner
 from api.streams import Streams
 from crm.callers import NOBODY, Caller
 
-BODY_BYTES_MAX = 4 * 1024 * 1024
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, NOT_TRUSTED: 403, "METHOD_NOT_ALLOWED": 405, "NOT_ACCEPTABLE": 406}
-ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", NOT_TRUSTED})
+STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    NOT_TRUSTED: 403,
+    "METHOD_NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "THROTTLED": 429,
+    "TIMEOUT": 504,
+}
+ALWAYS = frozenset({"UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "THROTTLED", NOT_TRUSTED})
 """Codes whose status is told in application/json too: these requests would fail whatever document they carried."""
+EXPECTED = (BadBody, Unauthenticated, Throttled, IdentityProviderDown, ClientDisconnect, Gone)
 log = structlog.get_logger()
 
 
 class GraphQLEndpoint:
     """Answers at /graphql. `page` is GraphiQL, where it is served."""
 
-    def __init__(
-        self, runner: Runner, authenticator: Authenticator, streams: Streams, page: HTMLResponse | None
-    ) -> None:
+    def __init__(self, runner: Runner, door: Door, streams: Streams, page: HTMLResponse | None) -> None:
         self._runner = runner
-        self._authenticator = authenticator
+        self._door = door
         self._streams = streams
         self._page = page
 
@@ -53,35 +63,37 @@ class GraphQLEndpoint:
         media = takes.answer or JSON
         try:
             return await self._respond(request, takes, media)
-        except BadRequest as problem:
-            return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
-        except Unauthenticated as problem:
-            body = refused("UNAUTHENTICATED", str(problem)).body
-            return _json(401, media, body, {"WWW-Authenticate": "Bearer"})
-        except IdentityProviderDown:
-            return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
-        except ClientDisconnect:
-            return Response(status_code=499)
+        except EXPECTED as problem:
+            return _told(problem, media)
         except Exception as error:  # the mask of last resort: no exception's text ever reaches a client
             log.error("request_failed", exc_info=error)
             return _answered(refused("INTERNAL", MASKED), media)
 
     async def _respond(self, request: Request, takes: Accepted, media: str) -> Response:
-        wanted = await read(request)
-        caller = await self._caller(request, wanted)
+        known = await self._known(request)
+        wanted = await read(request, allowance_of(known))
+        caller = known or self._unknown(wanted)
         note_caller(caller)
-        streaming = takes.stream and request.method != "HEAD"
-        result = await self._runner.run(caller, wanted, reading=request.method != "POST", streaming=streaming)
+        reading, streaming = request.method != "POST", takes.stream and request.method != "HEAD"
+        with looked_after(request.receive):
+            result = await self._runner.run(caller, wanted, reading=reading, streaming=streaming)
         if isinstance(result, Answer):
             return _answered(result, media) if takes.answer else single(result)
         return EventStream(result, self._streams, caller, request.headers.get("authorization", ""))
 
-    async def _caller(self, request: Request, wanted: GraphQLRequest) -> Caller:
-        """Return who calls. In development the schema is told to anybody, so that GraphiQL can show it at once."""
+    async def _known(self, request: Request) -> Caller | None:
+        """Return who calls, before the body is read; None for nobody, where that may be enough."""
         authorization = request.headers.get("authorization")
-        if self._page and authorization is None and self._runner.only_describes(wanted):
+        if self._page and authorization is None:
+            return None
+        address = request.client.host if request.client else ""
+        return await self._door.enter(authorization, app_key=request.headers.get(APP_HEADER), address=address)
+
+    def _unknown(self, wanted: GraphQLRequest) -> Caller:
+        """Return who calls without a credential: in development anybody is told the schema, so GraphiQL can show it."""
+        if self._runner.only_describes(wanted):
             return NOBODY
-        return await self._authenticator.authenticate(authorization)
+        raise Unauthenticated(NO_CREDENTIAL)
 
 
 def status_of(answer: Answer, media: str) -> int:
@@ -95,11 +107,12 @@ def status_of(answer: Answer, media: str) -> int:
     return STATUS.get(answer.code or "", 400)
 
 
-async def read(request: Request) -> GraphQLRequest:
+async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
     """Return what an HTTP request asks for.
 
     Raises:
         BadRequest: it asks for nothing that could be executed.
+        BadBody: its body is too large or too slow.
     """
     if request.method != "POST":  # GET, and HEAD, which must not do more than GET does
         parameters: dict[str, Any] = dict(request.query_params)
@@ -113,16 +126,11 @@ async def read(request: Request) -> GraphQLRequest:
         raise BadRequest(415, f"Send {JSON}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest(415, "Send the body without a content encoding.")
-    return asked(parsed(await _body(request)))
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise BadRequest(413, f"A request has at most {BODY_BYTES_MAX} bytes.")
-    return bytes(body)
+    body = await read_body(request.stream(), allowed, length=request.headers.get("content-length"))
+    wanted = asked(parsed(body))
+    if len(body) > allowed.values and not holds_at_most(wanted.variables, allowed.values):
+        raise BadRequest(413, f"A request of this caller has at most {allowed.values} values.")
+    return wanted
 
 
 def _wants_page(request: Request) -> bool:
@@ -133,9 +141,24 @@ def _wants_page(request: Request) -> bool:
     )
 
 
+def _told(problem: Exception, media: str) -> Response:
+    """Return the answer to a request that did not get as far as an operation."""
+    if isinstance(problem, BadBody):
+        return _json(problem.status, media, refused("BAD_REQUEST", str(problem)).body)
+    if isinstance(problem, Unauthenticated):
+        return _json(401, media, refused("UNAUTHENTICATED", str(problem)).body, {"WWW-Authenticate": "Bearer"})
+    if isinstance(problem, Throttled):
+        return _answered(throttled(problem), media)
+    if isinstance(problem, IdentityProviderDown):
+        return _json(503, media, refused("INTERNAL", "The identity provider does not answer.").body)
+    return Response(status_code=499)  # the client has gone
+
+
 def _answered(answer: Answer, media: str) -> Response:
-    allow = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else None
-    return _json(status_of(answer, media), media, answer.body, allow)
+    headers = {"Allow": "POST"} if answer.code == "METHOD_NOT_ALLOWED" else {}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(answer.retry_after)
+    return _json(status_of(answer, media), media, answer.body, headers)
 
 
 def _json(status: int, media: str, body: Any, headers: Mapping[str, str] | None = None) -> Response:

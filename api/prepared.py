@@ -8,10 +8,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_operation_ast,
+)
 
-from api.operation import fields_of
-from api.size import MUTATIONS_MAX, OBJECTS_MAX, Size
+from api.limits.asked import Asked
+from api.limits.numbers import POINTS
 from crm.values import Role
 from executor.plans import NotCompiled, Operation
 from resolvers.policy import first_forbidden
@@ -22,21 +29,19 @@ DESCRIBING = frozenset({"__schema", "__type"})
 class PreparedOperation:
     """One operation of a valid document."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, asked: Asked
+    ) -> None:
         self.schema = schema
         self.document = document
         self.node = node
+        self.asked = asked
         self._forbidden: dict[Role, str | None] = {}
 
     @cached_property
-    def fields(self) -> tuple[str, ...]:
-        """Every field it asks for, as Type.field."""
-        return fields_of(self.schema, self.document, self.node)
-
-    @cached_property
     def describes(self) -> bool:
-        """Whether it asks for the schema anywhere."""
-        return any(field.rpartition(".")[2] in DESCRIBING for field in self.fields)
+        """Whether the document asks for the schema anywhere."""
+        return any(_describes(getattr(one, "selection_set", None)) for one in self.document.definitions)
 
     @cached_property
     def compiled(self) -> Operation | None:
@@ -49,34 +54,29 @@ class PreparedOperation:
     def forbidden(self, role: Role) -> str | None:
         """Return the first field that the role may not ask for."""
         if role not in self._forbidden:
-            self._forbidden[role] = first_forbidden(role, self.fields)
+            self._forbidden[role] = first_forbidden(role, self.asked.fields)
         return self._forbidden[role]
 
-    def too_much(self, variables: Mapping[str, Any] | None) -> str | None:
-        """Return what of it is too much, in a sentence; None where nothing is. Without variables it is asked once."""
-        return self._too_much(variables) if self.node.variable_definitions else self._always_too_much
-
-    @cached_property
-    def _always_too_much(self) -> str | None:
-        return self._too_much(None)
-
-    def _too_much(self, variables: Mapping[str, Any] | None) -> str | None:
-        size = Size(self.schema, self.document, variables)
-        if size.mutations(self.node) > MUTATIONS_MAX:
-            return f"An operation carries out at most {MUTATIONS_MAX} mutations."
-        if size.objects(self.node) > OBJECTS_MAX:
-            return f"The lists of an operation ask for at most {OBJECTS_MAX} objects together."
-        return None
+    def too_much(self, role: Role, variables: Mapping[str, Any] | None) -> str | None:
+        """Return what of it is too much for a role at any time, in a sentence; None where nothing is."""
+        points, most = self.asked.cost.requested(variables), POINTS[role].maximum
+        return f"This may cost {points} points, and {most} are the most." if points > most else None
 
 
 class Prepared:
-    """A document judged once: good, or what is wrong with it."""
+    """A document judged once: good, or what is wrong with it. `unpaid` are the points nobody has paid for that yet."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode | None, errors: tuple[dict[str, Any], ...] = ()
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode | None,
+        errors: tuple[dict[str, Any], ...] = (),
+        asked: Mapping[str, Asked] | None = None,
     ) -> None:
         self.document = document
         self.errors = errors
+        self.unpaid = 0
+        self._asked = asked or {}
         self._schema = schema
         self._named: dict[str | None, PreparedOperation] = {}
 
@@ -88,5 +88,14 @@ class Prepared:
         if node is None:
             return None  # not remembered: anybody can send any number of names that are none
         assert self.document is not None
-        self._named[name] = PreparedOperation(self._schema, self.document, node)
+        asked = self._asked[node.name.value if node.name else ""]
+        self._named[name] = PreparedOperation(self._schema, self.document, node, asked)
         return self._named[name]
+
+
+def _describes(selections: SelectionSetNode | None) -> bool:
+    """Whether a selection asks for the schema; fragments are looked through where they are defined."""
+    return selections is not None and any(
+        (isinstance(one, FieldNode) and one.name.value in DESCRIBING) or _describes(getattr(one, "selection_set", None))
+        for one in selections.selections
+    )

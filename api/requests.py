@@ -7,15 +7,13 @@ from typing import Any
 
 import orjson
 
+from api.limits.bodies import BadBody
+
 HASH_LENGTH_MAX = 128
 
 
-class BadRequest(Exception):
+class BadRequest(BadBody):
     """What was sent carries no GraphQL request; `status` says how, in HTTP's terms."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

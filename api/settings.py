@@ -68,6 +68,9 @@ class Settings(BaseModel):
         description="At least 32 characters; keys and receipts are made with it. Else kept in the data folder.",
         repr=False,
     )
+    rate_limit: Literal["on", "off"] = Field(
+        "on", description="`off` counts no points and no guesses; for benches, and where something before it does."
+    )
     jwt_secret: str | None = Field(None, description="Shared secret of customers' tokens (HS256).", repr=False)
     jwt_jwks_url: str | None = Field(
         None, description="Address of the identity provider's keys (RS256, ES256).", pattern=r"^https?://[^\s/]+"

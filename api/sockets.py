@@ -13,11 +13,13 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.authentication import Authenticator, Unauthenticated
+from api.authentication import Unauthenticated
 from api.documents import DocumentRefused
-from api.engine import Answer, refusal_body, refused
+from api.engine import Answer, refusal_body, refused, throttled
 from api.errors import MASKED
 from api.jwks import IdentityProviderDown
+from api.limits.buckets import Throttled
+from api.limits.door import APP_HEADER, Door
 from api.observability.record import note_answer, note_caller
 from api.observability.requests import Requests
 from api.origins import may_open_socket
@@ -54,14 +56,14 @@ class SocketEndpoint:
     def __init__(
         self,
         runner: Runner,
-        authenticator: Authenticator,
+        door: Door,
         streams: Streams,
         requests: Requests,
         allowed_origins: frozenset[str],
     ) -> None:
         self.runner = runner
         self.requests = requests
-        self.authenticator = authenticator
+        self.door = door
         self.streams = streams
         self._allowed_origins = allowed_origins
 
@@ -99,6 +101,7 @@ class Conversation:
         self._endpoint = endpoint
         self._websocket = websocket
         self._authorization = ""
+        self._app_key: str | None = None
         self._operations: dict[str, _Operation] = {}
         self._ending: Close | None = None
         self._task: asyncio.Task[None] | None = None
@@ -160,16 +163,21 @@ class Conversation:
         """Return who calls: by the payload's authorization, else by the header of the request that opened this."""
         if not isinstance(payload, dict | None):
             raise Close(BAD_MESSAGE, "The payload of connection_init must be an object")
-        given = next((value for name, value in (payload or {}).items() if name.lower() == "authorization"), None)
-        if given is None:
-            given = self._websocket.headers.get("authorization")
-        self._authorization = given if isinstance(given, str) else ""
+        given = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
+        headers, app = self._websocket.headers, APP_HEADER.lower()
+        self._authorization = given.get("authorization") or headers.get("authorization", "")
+        self._app_key = given.get(app) or headers.get(app)
         try:
-            return await self._endpoint.authenticator.authenticate(self._authorization)
+            return await self._caller()
         except Unauthenticated as problem:
             raise Close(FORBIDDEN, f"Forbidden: {problem}") from None
-        except IdentityProviderDown as problem:
+        except (IdentityProviderDown, Throttled) as problem:
             raise Close(TRY_LATER, str(problem)) from None
+
+    async def _caller(self) -> Caller:
+        """Return who calls; looked up for every operation, because a person may become known meanwhile."""
+        address = self._websocket.client.host if self._websocket.client else ""
+        return await self._endpoint.door.enter(self._authorization or None, app_key=self._app_key, address=address)
 
     async def _message(self) -> dict[str, Any]:
         """Return the next message, later where there were too many.
@@ -229,6 +237,8 @@ class Conversation:
             await self._tell(id_, operation, refused(code, str(problem)))
         except Unauthenticated:  # good when the socket was opened
             self._end(Ending.CREDENTIAL_OVER)
+        except Throttled as problem:
+            await self._tell(id_, operation, throttled(problem))
         except IdentityProviderDown as problem:
             await self._tell(id_, operation, refused("INTERNAL", str(problem)))
         except Exception as error:  # the mask of last resort
@@ -236,7 +246,7 @@ class Conversation:
             await self._tell(id_, operation, refused("INTERNAL", MASKED))
 
     async def _run(self, id_: str, operation: _Operation, request: GraphQLRequest) -> None:
-        caller = await self._endpoint.authenticator.authenticate(self._authorization)
+        caller = await self._caller()
         note_caller(caller)
         operation.mutates = self._endpoint.runner.mutates(caller, request)
         result = await self._endpoint.runner.run(caller, request, streaming=True)

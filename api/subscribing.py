@@ -29,7 +29,7 @@ async def subscribe(
         fresh: makes a context of this instant; each event is executed in one of its own.
     """
     context = fresh()
-    operation = engine.admit(context, text, variables, name)
+    operation = await engine.admit(context, text, variables, name)
     if isinstance(operation, Answer):
         return operation
     assert operation.node.operation is OperationType.SUBSCRIPTION

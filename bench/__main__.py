@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ledger, subscribers
+from bench import ledger, limits, quotes, subscribers
 from store.embedded import EmbeddedMongo
 
 CRM = [sys.executable, "-m", "api.cli"]
@@ -50,6 +50,11 @@ def main() -> None:
     for driver in ("motor", "pymongo"):
         with console.status(f"The ledger over {driver}"):
             ledger.measure(table, driver)
+    for driver in ("motor", "pymongo"):
+        with console.status(f"Quotes over {driver}"):
+            quotes.measure(table, driver)
+    with console.status("Limits"):
+        limits.measure(table)
     with console.status("Tills at once"):
         ledger.measure_tills(table)
     with console.status("Subscribers"):

@@ -11,7 +11,8 @@ class Caller:
 
     `principal` names the caller in the ledger, the outbox and idempotency keys: it holds no personal data. `name` is
     what people see of the caller, such as an API key's name. `customer_id` is set for a CUSTOMER the shop knows;
-    `identity` is the external id such a customer is created with when it does not yet.
+    `identity` is the external id such a customer is created with when it does not yet. `account` is whose points the
+    call spends where they are not the principal's own: those of one address, or of one app.
     """
 
     role: Role
@@ -21,6 +22,7 @@ class Caller:
     identity: tuple[str, str] | None = None
     store_code: str | None = None
     channel: Channel | None = None
+    account: str | None = None
 
 
 SYSTEM = Caller(role=Role.ADMIN, principal="system", name="system")

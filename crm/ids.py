@@ -32,6 +32,14 @@ TRACKED = "trk"
 EVENT = "evt"
 API_KEY = "key"
 AUDIT = "aud"
+OFFER = "off"
+OFFER_CODE = "ocd"
+OFFER_ISSUE = "ois"
+OFFER_REDEMPTION = "ord"
+
+
+PRODUCTS_REMEMBERED = 65_536
+"""Of so many SKUs the id is not worked out again: a cart of 30 lines asks for it at every change."""
 
 
 def encode(number: int) -> str:
@@ -49,7 +57,7 @@ def derived(prefix: str, name: str) -> str:
     return f"{prefix}_{encode(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], 'big'))}"
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=PRODUCTS_REMEMBERED)
 def product_id(sku: str) -> str:
     """Return the id of the product with this SKU."""
     return derived(PRODUCT, sku)

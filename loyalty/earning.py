@@ -60,7 +60,10 @@ class CappedRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bonus:
-    """Flat points of a rule, at least 1 and capped already; `period_key` is None where the rule has no cap."""
+    """Flat points of a rule, at least 1 and capped already; `period_key` is None where the rule has no cap.
+
+    Of an offer's points `rule_id` is the id of the offer and `name` its title.
+    """
 
     rule_id: str
     name: str
@@ -97,7 +100,16 @@ def caps_of(program: Program, tier: Tier, sale: Sale, zone: ZoneInfo) -> tuple[C
     return tuple(key for key in keys if key)
 
 
-def terms(program: Program, tier: Tier, sale: Sale, *, zone: ZoneInfo, used: Mapping[CapKey, Fraction]) -> Terms:
+def terms(
+    program: Program,
+    tier: Tier,
+    sale: Sale,
+    *,
+    zone: ZoneInfo,
+    used: Mapping[CapKey, Fraction],
+    boosts: Sequence[Fraction] = (),
+    granted_by_offers: Sequence[Bonus] = (),
+) -> Terms:
     """Return by what the sale earns.
 
     Args:
@@ -105,6 +117,11 @@ def terms(program: Program, tier: Tier, sale: Sale, *, zone: ZoneInfo, used: Map
         tier: the tier whose multiplier applies to points per unit.
         zone: whose days, weeks, months and years caps count by.
         used: the points that this person has of each of `caps_of` so far; none where one is missing.
+        boosts: by what offers multiply the points per unit of each line; empty where none does.
+        granted_by_offers: flat points of offers; no cap counts them, no multiplier applies to them.
+
+    Raises:
+        ValueError: `boosts` has not one for each of the lines.
     """
     uncapped: list[EarningRule] = []
     capped: list[CappedRate] = []
@@ -118,9 +135,10 @@ def terms(program: Program, tier: Tier, sale: Sale, *, zone: ZoneInfo, used: Map
         elif key is None:
             uncapped.append(rule)
         else:
-            rates = _rates([rule], tier, sale.lines)
+            rates = _boosted(_rates([rule], tier, sale.lines), boosts)
             capped.append(CappedRate(rule_id=rule.id, period_key=key[1], rates=rates, room=_room(rule, so_far)))
-    return Terms(rates=_rates(uncapped, tier, sale.lines), capped=tuple(capped), bonuses=tuple(bonuses))
+    rates = _boosted(_rates(uncapped, tier, sale.lines), boosts)
+    return Terms(rates=rates, capped=tuple(capped), bonuses=(*bonuses, *granted_by_offers))
 
 
 def _rules_of(program: Program, tier: Tier, sale: Sale) -> list[EarningRule]:
@@ -161,6 +179,15 @@ def _rates(rules: Sequence[EarningRule], tier: Tier, lines: Sequence[SoldLine]) 
         return (_rate(rules, tier),)
     rates = tuple(_rate([rule for rule in rules if _names(rule, line)], tier) for line in lines)
     return rates if len(set(rates)) > 1 else rates[:1]
+
+
+def _boosted(rates: tuple[Fraction, ...], boosts: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    """Return the rates multiplied line by line, or one rate where all lines still earn alike."""
+    if not boosts:
+        return rates
+    each = rates * len(boosts) if len(rates) == 1 else rates
+    boosted = tuple(rate * boost for rate, boost in zip(each, boosts, strict=True))
+    return boosted if len(set(boosted)) > 1 else boosted[:1]
 
 
 def _rate(rules: Sequence[EarningRule], tier: Tier) -> Fraction:

@@ -35,6 +35,7 @@ async def by_key(context: Context, key: CustomerKey) -> Document | None:
         found = await keys.find(context.call.database, [text])
         id_ = found[text]["ref"] if text in found else None
     customer: Document | None = await context.load(by_ids, id_) if id_ else None
+    context.call.misses += customer is None
     note_look_up(context.call, with_one_key(key)[0], customer["_id"] if customer else None)
     return customer
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from crm import ids
-from resolvers import customers, feedback, points, programs, purchases
+from resolvers import customers, feedback, offers, points, programs, purchases
 from resolvers.context import Context, Load
 from resolvers.policy import may
 from services.lookup import note_look_up
@@ -19,6 +19,7 @@ LOADS: Mapping[str, tuple[str, Load]] = {
     ids.STORE: ("Query.stores", purchases.shop_things),
     ids.PRODUCT: ("Query.products", purchases.shop_things),
     ids.FEEDBACK: ("Customer.feedback", feedback.by_ids),
+    ids.OFFER: ("Query.offer", offers.by_ids),
     ids.REWARD: ("Query.loyaltyProgram", programs.rewards_by_id),
     ids.PROGRAM: ("Query.loyaltyProgram", programs.by_ids),
 }

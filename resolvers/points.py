@@ -12,6 +12,7 @@ from loyalty.replay import balance_as_of as as_of
 from loyalty.values import HoldStatus
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, listing
+from services.settled import book_of, is_due, read_book
 from store import holds as stored_holds
 from store import keys, ledger
 from store.client import Document, Tx
@@ -34,7 +35,7 @@ async def accounts(context: Context, ids: list[str]) -> Sequence[Document | None
 
 def balance(context: Context, account: Document) -> Document | Awaitable[Document]:
     """Return the totals at this instant; where something fell due by now, its lots have to be asked for."""
-    if _due(context, account):
+    if is_due(context.call, account):
         return _balance_due(context, account)
     return account  # has the totals under these very names
 
@@ -51,7 +52,7 @@ async def _balance_due(context: Context, account: Document) -> Document:
 
 async def lots(context: Context, account: Document) -> list[Document]:
     """Return the lots with points left that are not over yet, soonest to end first."""
-    if not _due(context, account) and not account["sliding"]:
+    if not is_due(context.call, account) and not account["sliding"]:
         found: list[Document] = await context.load(all_live_lots, account["customerId"])
         return [lot for lot in found if lot["expiresAt"]] + [lot for lot in found if not lot["expiresAt"]]
     book = await _settled(context, account)
@@ -68,32 +69,16 @@ async def holds(context: Context, account: Document) -> list[Document]:
     return [hold for hold in found if hold["expiresAt"] > context.call.now]
 
 
-def _due(context: Context, account: Document) -> bool:
-    return account["dueAt"] is not None and account["dueAt"] <= context.call.now
-
-
 async def _settled(context: Context, account: Document) -> Book:
     """Return the account with all that fell due by now played."""
     call, owner = context.call, account["customerId"]
     totals = ledger.account_value(account)
     lots = await context.load(all_live_lots, owner)
-    book = _book(context, totals, lots, await context.load(active_holds, owner) if account["held"] else [])
+    book = book_of(call, totals, lots, await context.load(active_holds, owner) if account["held"] else [])
     if not _agrees(totals, book):  # a write came in between the reads
-        book = _book(context, *await call.database.transaction(lambda tx: _read(context, owner, tx)))
+        book = await read_book(call, owner)
     book.settle()
     return book
-
-
-def _book(context: Context, totals: Account, lots: Sequence[Document], holds: Sequence[Document]) -> Book:
-    call = context.call
-    return Book(
-        totals,
-        [ledger.lot_value(lot) for lot in lots],
-        [stored_holds.value(hold) for hold in holds],
-        now=call.now,
-        new_id=call.new_id,
-        zone=call.shop.time_zone,
-    )
 
 
 def _agrees(totals: Account, book: Book) -> bool:
@@ -104,14 +89,6 @@ def _agrees(totals: Account, book: Book) -> bool:
         and totals.held == sum(lot.held for lot in lots) == sum(hold.points for hold in holds)
         and totals.due_at == due_at(lots, holds, totals.activity_at, book.zone)
     )
-
-
-async def _read(context: Context, owner: str, tx: Tx) -> tuple[Account, list[Document], list[Document]]:
-    """Read an account with all that belongs to it as of one instant."""
-    database = context.call.database
-    account = await ledger.get(database, owner, tx=tx)
-    lots = await ledger.live_lots_in(database, owner, tx=tx)
-    return ledger.account_value(account), lots, await stored_holds.active_in(database, owner, tx=tx)
 
 
 async def all_live_lots(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:

@@ -25,6 +25,9 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Query.products": EVERYBODY,
     "Query.stores": EVERYBODY,
     "Query.loyaltyProgram": EVERYBODY,
+    "Query.offers": EVERYBODY,
+    "Query.offer": EVERYBODY,
+    "Query.quote": EVERYBODY,  # with a customer: services/shoppers.py
     "Query.feedback": DESK,
     "Mutation.createCustomer": TILLS,
     "Mutation.updateCustomer": DESK,
@@ -44,6 +47,9 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Mutation.transferPoints": DESK,
     "Mutation.trackEvents": KNOWN,
     "Mutation.saveLoyaltyProgram": frozenset({A}),
+    "Mutation.saveOffer": DESK,
+    "Mutation.archiveOffer": DESK,
+    "Mutation.issueOfferCodes": DESK,
     "Mutation.submitFeedback": KNOWN,
     "Mutation.replyToFeedback": DESK,
     "Mutation.saveStore": frozenset({A}),
@@ -70,6 +76,8 @@ POLICY: Mapping[str, frozenset[Role]] = {
     "Customer.metrics": OWN,
     "Customer.loyalty": KNOWN,
     "Customer.purchases": KNOWN,
+    "Customer.offers": KNOWN,
+    "Customer.recommendations": KNOWN,
     "Customer.feedback": OWN,
     "Customer.referralCode": OWN,
 }

@@ -47,6 +47,7 @@ def reward_document(reward: Reward) -> Document:
         "kind": reward.kind.value,
         "value": reward.value,
         "productSku": reward.product_sku,
+        "offerId": reward.offer_id,
         "perCustomerLimit": reward.per_customer_limit,
         "active": reward.active,
     }
@@ -72,14 +73,14 @@ async def stock(context: Context, reward: Document) -> int | None:
     return left
 
 
-async def options(context: Context, account: Document) -> list[Document]:
-    """Return the rewards that can be had now, and what is missing for each; cheapest first."""
-    available = (await points.balance_now(context, account))["available"]
+async def options(context: Context, account: Document | None) -> list[Document]:
+    """Return the rewards that can be had now, and what is missing for each; cheapest first. Nobody has no points."""
+    available = (await points.balance_now(context, account))["available"] if account else 0
     program = (await context.call.shop.known.programs()).at(context.call.now)
     active = sorted((one for one in program.rewards if one.active), key=lambda one: (one.points, one.id))
     left = await context.loader(stocks).load_many([reward.id for reward in active])
     limited = [reward.id for reward in active if reward.per_customer_limit is not None]
-    had = await rewards.counts(context.call.database, account["customerId"], limited) if limited else {}
+    had = await rewards.counts(context.call.database, account["customerId"], limited) if account and limited else {}
     return [
         {
             "reward": reward_document(reward),

@@ -17,7 +17,9 @@ from store.words import starts_with
 
 async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: purchases by id; for a customer those of others are missing."""
-    return visible(context, await purchases.by_ids(context.call.database, ids))
+    if context.caller.role is not Role.CUSTOMER:
+        return await purchases.by_ids(context.call.database, ids)
+    return await purchases.by_ids(context.call.database, ids, owner=context.caller.customer_id or "")
 
 
 def visible(context: Context, found: Sequence[Document | None]) -> list[Document | None]:
@@ -33,13 +35,20 @@ async def by_key(context: Context, key: PurchaseKey) -> Document | None:
     check_kind(key, PURCHASE, "by")
     if key.id:
         by_id: Document | None = await context.load(by_ids, key.id)
+        context.call.misses += by_id is None
         return by_id
     name = purchase_key(key)
     found = await keys.find(context.call.database, [name])
-    if name not in found:
+    if name not in found or not _may_be_seen(context, found[name]["owner"]):
+        context.call.misses += 1
         return None
     owned = await purchases.owned_by(context.call.database, [(found[name]["owner"], found[name]["ref"])])
     return visible(context, owned)[0]
+
+
+def _may_be_seen(context: Context, owner: str) -> bool:
+    """Whether the caller may see what belongs to `owner`; not asking for it, nobody learns that it is there."""
+    return context.caller.role is not Role.CUSTOMER or owner == context.caller.customer_id
 
 
 def of_customer(customer_id: str, channel: Channel | None, arguments: PageArguments) -> Listing:

@@ -3,6 +3,8 @@
 import strawberry
 
 from crm import refusals, values
+from crm.offers import values as offers
+from crm.taste import ranking
 from loyalty import values as loyalty
 
 DESCRIPTIONS = {
@@ -18,7 +20,14 @@ DESCRIPTIONS = {
     values.FeedbackKind: "What a piece of feedback is.",
     values.CustomerSort: "The order of a list of customers.",
     values.Period: "The span over which a cap or a limit counts.",
+    ranking.RecommendationKind: (
+        "BUY_AGAIN bought before and likely again; DISCOVER popular and new to the person; BOUGHT_TOGETHER goes with "
+        "what the person buys."
+    ),
     refusals.UserErrorCode: "What was wrong with a request, for programs.",
+    offers.OfferKind: "What an offer gives.",
+    offers.Stacking: "Whether an offer may apply beside others.",
+    offers.IneligibilityCode: "Why an offer does not apply, for programs.",
     loyalty.EarningEvent: "What makes an earning rule apply.",
     loyalty.PendingKind: "When earned points become spendable.",
     loyalty.ExpiryKind: "When earned points end.",

@@ -6,7 +6,7 @@ same once more to executor/, which answers a whole level at once (docs/executor.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -139,9 +139,14 @@ def subscription(description: str) -> Decorator:
     return decorator
 
 
-def mutation(description: str, *, batch: bool = False) -> Decorator:
-    """Return the decorator of a mutation: inputs checked, @idempotent kept, refusals answered as data."""
-    decorator: Decorator = strawberry.field(description=description, extensions=[_Mutation(batch=batch)])
+def mutation(description: str, *, batch: bool = False, rows: int = BATCH_MAX) -> Decorator:
+    """Return the decorator of a mutation: inputs checked, @idempotent kept, refusals answered as data.
+
+    Args:
+        batch: whether each row of its list is carried out on its own.
+        rows: how many rows a list of inputs may have.
+    """
+    decorator: Decorator = strawberry.field(description=description, extensions=[_Mutation(batch=batch, rows=rows)])
     return decorator
 
 
@@ -190,13 +195,14 @@ class _CheckedArguments(FieldExtension):
 class _Mutation(_CheckedArguments):
     """Carries a mutation out once per idempotency key and answers refusals as user errors."""
 
-    def __init__(self, *, batch: bool) -> None:
+    def __init__(self, *, batch: bool, rows: int) -> None:
         super().__init__()
         self._batch = batch
+        self._rows_max = rows
 
     def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
-        if len(rows) > BATCH_MAX:
-            raise invalid(f"At most {BATCH_MAX} rows at once.", to_camel(name))
+        if len(rows) > self._rows_max:
+            raise invalid(f"At most {self._rows_max} rows at once.", to_camel(name))
         if not self._batch:
             return super()._rows(context, name, model, rows)
         return [_row(context, model, row) for row in rows]
@@ -236,13 +242,13 @@ class _Mutation(_CheckedArguments):
         names = {to_camel(name) for name in arguments}
         if "input" not in names:
             return outcome
-        errors = [
-            {**error, "field": ["input", *error["field"]]}
-            if error["field"] and error["field"][0] not in names
-            else error
-            for error in outcome["userErrors"]
-        ]
-        return {**outcome, "userErrors": errors}
+        told = {name: outcome[name] for name in ("userErrors", "warnings") if outcome.get(name)}
+        return outcome | {name: [_under_input(error, names) for error in errors] for name, errors in told.items()}
+
+
+def _under_input(error: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
+    inside = error["field"] and error["field"][0] not in names
+    return {**error, "field": ["input", *error["field"]]} if inside else error
 
 
 def _row(context: Context, model: type[Input], row: Any) -> Input | Refusals:

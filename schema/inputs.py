@@ -13,7 +13,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import InputContext
 
-from services import inputs, program_inputs
+from services import inputs, offer_inputs, program_inputs, quote_inputs
 from services.input_types import Input, NodeId
 
 InputT = TypeVar("InputT", bound=Input)
@@ -30,6 +30,7 @@ def _input(model: type[InputT], *, one_of: bool = False) -> type[InputT]:
     definition = model.__strawberry_definition__  # type: ignore[attr-defined]
     definition.from_input = _as_sent
     for field in definition.fields:
+        field.graphql_name = model.model_fields[field.python_name].alias  # a word of Python's has another name there
         if field.default is None or one_of:
             field.default = field.default_value = strawberry.UNSET
         kinds = get_args(model.model_fields[field.python_name].annotation)
@@ -63,5 +64,10 @@ _input(program_inputs.ExpiryPolicyInput)
 _input(program_inputs.TierPolicyInput)
 _input(program_inputs.ReferralPolicyInput)
 _input(program_inputs.LoyaltyProgramInput)
+_input(offer_inputs.WeeklyHoursInput)
+_input(offer_inputs.OfferConditionsInput)
+_input(offer_inputs.OfferLimitsInput)
+_input(offer_inputs.OfferInput)
+_input(quote_inputs.CartInput)
 _input(inputs.CustomerFilter)
 _input(inputs.FeedbackFilter)

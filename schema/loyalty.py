@@ -1,6 +1,6 @@
 """The loyalty account as a customer sees it, and the programme behind it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -20,7 +20,7 @@ from loyalty.values import (
     TierWindow,
     TransactionType,
 )
-from resolvers import points, programs, purchases, tiers
+from resolvers import offers, points, programs, purchases, tiers
 from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
@@ -28,6 +28,9 @@ from schema.listed import listed
 from schema.scalars import DateTime, Decimal
 from schema.shop import Product
 from services.input_types import parse_instant
+
+if TYPE_CHECKING:
+    from schema.offers import Offer
 
 
 @strawberry.type(description="Points that end at one instant.")
@@ -135,6 +138,9 @@ class Reward(Node):
         purchases.shop_things,
         "What PRODUCT gives.",
         key=lambda reward: product_id(reward["productSku"]) if reward["productSku"] else None,
+    )
+    offer: Annotated["Offer", strawberry.lazy("schema.offers")] | None = relation(
+        offers.any_by_ids, "The offer whose code OFFER_CODE gives.", key=lambda reward: reward["offerId"]
     )
     stock: int | None = answered(programs.stock, "How many are left; null: as many as anybody wants.")
     per_customer_limit: int | None = stored("How often one customer may have it.")

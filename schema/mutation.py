@@ -6,6 +6,7 @@ import strawberry
 
 from schema.fields import Info, mutation
 from schema.loyalty_mutation import LoyaltyMutation, Whose
+from schema.offer_mutation import OfferMutation
 from schema.payloads import (
     CustomerPayload,
     FeedbackPayload,
@@ -38,7 +39,7 @@ from services.outcomes import done
 
 
 @strawberry.type(description="What can be changed; wrong input comes back as userErrors and has changed nothing.")
-class Mutation(LoyaltyMutation):
+class Mutation(LoyaltyMutation, OfferMutation):
     """Thin: each field is one service."""
 
     @mutation("Create a customer with at least one key.")

@@ -7,13 +7,14 @@ from typing import Any
 
 import strawberry
 
-from resolvers import customers, feedback, points, programs, purchases
+from resolvers import customers, feedback, offers, points, programs, purchases
 from resolvers.context import Load
 from schema.common import UserError
 from schema.customers import Customer
 from schema.feedback import Feedback
 from schema.fields import Info, field, relation, stored
 from schema.loyalty import LoyaltyAccount, LoyaltyProgram, PointsHold, PointsTransaction, Reward
+from schema.offers import Offer
 from schema.purchases import Purchase, PurchaseReturn
 from schema.shop import Product, Store
 
@@ -194,3 +195,27 @@ class EventsPayload:
     account: LoyaltyAccount | None = _named(points.accounts, "account", ACCOUNT)
     replayed: bool = stored(REPLAYED)
     user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="The offer that was saved or archived.")
+class OfferPayload:
+    """Of saveOffer, archiveOffer."""
+
+    offer: Offer | None = _named(offers.any_by_ids, "offer", "The offer as it is now.")
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+
+@strawberry.type(description="The codes that were issued.")
+class OfferCodesPayload:
+    """Of issueOfferCodes."""
+
+    offer: Offer | None = _named(offers.any_by_ids, "offer", "The offer.")
+    replayed: bool = stored(REPLAYED)
+    user_errors: list[UserError] = stored(USER_ERRORS)
+
+    @field("The codes, those of one customer together, in the order named; a retry gives the same ones.")
+    async def codes(self: Any, info: Info) -> list[str]:
+        """Return the codes of the issue that the outcome names."""
+        issue = self.get("issue")
+        return await info.context.load(offers.issued_codes, issue) if issue else []

@@ -7,9 +7,10 @@ import strawberry
 from crm.ids import PURCHASE
 from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, decimal
 from crm.values import Channel, PurchaseStatus
-from resolvers import customers, purchases
+from resolvers import customers, offers, purchases
 from schema.common import ExternalId, Money, Node, known_by
 from schema.fields import computed, relation, stored
+from schema.offers import Offer
 from schema.scalars import DateTime, Decimal
 from schema.shop import Product, Store
 
@@ -63,6 +64,18 @@ class PurchaseReturn:
     lines: list[ReturnLine] = stored("What came back.")
 
 
+@strawberry.type(description="An offer that a sale redeemed.")
+class OfferRedemption:
+    """Embedded in its purchase."""
+
+    id: strawberry.ID = stored("Names the redemption.")
+    offer: Offer = relation(offers.any_by_ids, "The offer as it is now.", key=lambda redemption: redemption["offerId"])
+    discount: Money = stored("What it took off.")
+    at: DateTime = stored("When the sale was.")
+    returned: bool = stored("Whether it came back, because nothing that it discounted is kept.")
+    reward_code: str | None = stored("The code of the reward that it handed out.")
+
+
 @strawberry.type(description="A sale through any channel.")
 class Purchase(Node):
     """Recorded once, however often it is sent."""
@@ -86,5 +99,9 @@ class Purchase(Node):
     returned_total: Money = stored("What was paid back.")
     points_earned: int = stored("Points the sale earned when it was recorded or claimed.")
     points_spent: int = stored("Points that paid for a part of it.")
+    redemptions: list[OfferRedemption] = computed(
+        lambda purchase, _: purchase.get("redemptions", []),
+        "The offers it redeemed, in the order in which they applied.",
+    )
 
     is_type_of = known_by(PURCHASE)

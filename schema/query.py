@@ -5,17 +5,20 @@ from typing import Annotated
 import strawberry
 
 from crm.refusals import invalid
-from crm.values import CustomerSort
-from resolvers import customers, feedback, nodes, programs, purchases
+from crm.values import Channel, CustomerSort
+from resolvers import customers, feedback, nodes, offers, programs, purchases, quotes
 from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
 from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, own, query
 from schema.loyalty import LoyaltyProgram
+from schema.offers import Offer
 from schema.purchases import Purchase
+from schema.quotes import Quote
 from schema.shop import Product, Store
 from services.inputs import CustomerFilter, CustomerKey, FeedbackFilter, PurchaseKey
+from services.quote_inputs import CartInput
 
 NODES_MAX = 100
 
@@ -104,6 +107,34 @@ class Query:
     async def loyalty_program(self, info: Info) -> LoyaltyProgram:
         """Return the version in force."""
         return await programs.program_in_force(info.context)
+
+    @query("Offers, newest first; at a desk all of them, else those that are live, without code or named customers.")
+    async def offers(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        channel: Annotated[Channel | None, strawberry.argument(description="Only those for this channel.")] = None,
+    ) -> Connection[Offer] | None:
+        """Return a part of the list."""
+        part = offers.list_of(info.context, channel, PageArguments(first, after, last, before))
+        return await info.context.load(load_pages, part)
+
+    @query("One offer; for a customer also one that is addressed to them, or whose code they were issued.")
+    async def offer(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The offer's id.")]
+    ) -> Offer | None:
+        """Return what the id names."""
+        return await offers.by_id(info.context, id)
+
+    @query("What a cart comes to before it is bought: the same as its sale then does. Writes nothing.")
+    async def quote(
+        self, info: Info, cart: Annotated[CartInput, strawberry.argument(description="What is to be bought.")]
+    ) -> Quote | None:
+        """Return what the cart comes to."""
+        return await quotes.quote(info.context, cart)
 
     @query("Feedback, newest first.")
     async def feedback(

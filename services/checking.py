@@ -3,6 +3,7 @@
 A check writes nothing and may run while tills sell: whatever is compared was read in one snapshot. Its memory does not
 grow with the shop, because owners pass in windows. First come the owners with all they have, then three sweeps over
 what no owner leads to: accounts without customer, lots without account, keys that name nobody or the wrong one.
+Offers and their codes come last (services/offer_checking.py).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -28,8 +29,10 @@ from services.count_checks import count_differences, redeemed_differences
 from services.customers import key_documents as keys_of_customer
 from services.known import Programs
 from services.liability import Liability
+from services.offer_checking import check_offers, redemption_differences
 from services.sale_checks import metrics_differences, money_differences, points_differences
 from services.stored_sale import key_documents as keys_of_purchase
+from services.taste_checks import taste_differences
 from store import checking, keys
 from store.checking import Window
 from store.client import Document, Tx
@@ -112,6 +115,7 @@ async def check(call: Call, progress: Callable[[int, int], None] | None = None) 
     await _check_lots(call, report, told)
     for prefix in PREFIXES:
         await _check_keys(call, prefix, report, told)
+    await check_offers(call, report.add)
     told.tell(end=True)
     return report
 
@@ -222,6 +226,7 @@ def _differences(
     if customer is not None:
         yield from metrics_differences(customer, purchases)
         yield from _key_differences(owner, keys_of_customer(customer), found)
+    yield from taste_differences(owner, purchases, window.tastes.get(owner, []))
     for sale in purchases:
         if account is None and sale["_id"] != owner:
             continue
@@ -231,6 +236,7 @@ def _differences(
         yield from points_differences(call, sale, moves, window.lots, programs)
         yield from redeemed_differences(sale, window.counted)
         yield from _key_differences(sale["_id"], _keys_of_sale(sale), found)
+    yield from redemption_differences(purchases, window.redemptions.get(owner, []), window.codes)
 
 
 def _orphans(owner: str, customer: Document | None, documents: Iterable[Document]) -> Iterator[Difference]:

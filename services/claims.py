@@ -6,6 +6,7 @@ from datetime import timedelta
 from crm.refusals import conflict, invalid
 from crm.values import PurchaseStatus, Role, Topic
 from loyalty.tiers import step_at
+from services import offers_back
 from services.context import Call
 from services.earnings import earn_sale
 from services.inputs import CustomerKey, PurchaseKey
@@ -69,6 +70,7 @@ async def _claim(call: Call, id_: str, buyer: str, tx: Tx) -> Outcome | None:
     changes = {name: value for name, value in purchase.items() if before.get(name) != value}
     await purchases.update(call.database, id_, id_, changes, tx=tx)
     await keys.change_owner(call.database, _names(purchase), buyer, tx=tx)
+    await offers_back.hand_over(call, purchase, buyer, tx=tx)
     facts += await post(call, standing, purchase, purchase["total"] - purchase["returnedTotal"], tx=tx)
     if purchase["status"] == PurchaseStatus.CANCELLED.value:
         await customers.set_metrics(call.database, buyer, await purchases.metrics(call.database, buyer, tx=tx), tx=tx)

@@ -55,7 +55,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
-        self.known = Known(self.database, self.clock)
+        self.known = Known(self.database, self.clock, self.currency_digits)
         self.live = Live(self.database)
         self.notebook = Notebook(self.database, self.clock)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
@@ -73,8 +73,9 @@ class Shop:
 class Call:
     """One caller doing one thing at one instant. `claim` is set while an idempotent mutation runs.
 
-    `refusals` are the codes of all user errors the caller was answered with, `action` is the field that is being
-    answered, for the audit log.
+    `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
+    none. `action` is the field that is being answered, for the audit log. `rows_until` is when a batch begins no
+    further row, by the monotonic clock.
     """
 
     shop: Shop
@@ -83,6 +84,8 @@ class Call:
     claim: Claim | None = None
     claim_completed: bool = False
     refusals: list[str] = field(default_factory=list)
+    misses: int = 0
+    rows_until: float | None = None
     action: str = ""
 
     @property

@@ -87,7 +87,7 @@ def _redemption_differences(account: Document, entries: Sequence[Document], coun
             of_codes[one["rewardId"]] = of_codes.get(one["rewardId"], 0) + one["points"]
         sale = counted.sales.get(one.get("purchaseId") or "", {})
         named = sale.get("status") not in NOTHING_KEPT and any(
-            one["_id"] == redeemed["id"] for redeemed in sale.get("redemptions", ())
+            one["_id"] == redeemed["id"] for redeemed in sale.get("rewards", ())
         )
         yield from differing(account["_id"], [(f"redemptions.{one['_id']}.used", one["status"] == USED, named)])
     spent: dict[str, int] = {}
@@ -102,18 +102,16 @@ def _redemption_differences(account: Document, entries: Sequence[Document], coun
 
 def redeemed_differences(purchase: Document, counted: Counted) -> Iterator[Difference]:
     """Compare the rewards of a purchase with what is stored of them: used by it, as long as any of it is kept."""
-    redeemed = purchase.get("redemptions", ())
+    redeemed = purchase.get("rewards", ())
     kept = purchase["status"] not in NOTHING_KEPT
     for one in redeemed:
         found = counted.redemptions.get(one["id"], {})
         used = found.get("status") == USED and found.get("purchaseId") == purchase["_id"]
         values = {name: found.get(name) for name in ("owner", "rewardId")}
         checks = [("used", used, kept), *((name, value, one[name]) for name, value in values.items())]
-        yield from differing(
-            purchase["_id"], ((f"redemptions.{one['id']}.{what}", old, new) for what, old, new in checks)
-        )
+        yield from differing(purchase["_id"], ((f"rewards.{one['id']}.{what}", old, new) for what, old, new in checks))
     points = sum(counted.redemptions.get(one["id"], {"points": 0})["points"] for one in redeemed if not one["code"])
-    yield from differing(purchase["_id"], [("redemptions.points", points, min(points, purchase["pointsSpent"]))])
+    yield from differing(purchase["_id"], [("rewards.points", points, min(points, purchase["pointsSpent"]))])
 
 
 def _referral_differences(account: Document, purchases: Sequence[Document], counted: Counted) -> Iterator[Difference]:

@@ -60,7 +60,7 @@ async def grant(
     return given
 
 
-async def zone_of(call: Call, store_code: str | None, *, tx: Tx) -> ZoneInfo:
+async def zone_of(call: Call, store_code: str | None, *, tx: Tx | None = None) -> ZoneInfo:
     """Return by whose calendar caps count: the store's, where there is one; else the shop's."""
     if not store_code:
         return call.shop.time_zone

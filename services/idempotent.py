@@ -11,10 +11,12 @@ from services.context import Call
 from services.outcomes import Outcome, refused, storable
 from services.purchases import with_receipt
 from store import idempotency
+from store.deadlines import apart
 from store.idempotency import Claim, ClaimLost
 
 KEEP = timedelta(days=30)
 KEY_LENGTH_MAX = 255
+GIVE_UP_SECONDS = 2.0
 NOT_STORED = frozenset(
     {
         UserErrorCode.INVALID,
@@ -73,7 +75,7 @@ async def _run(call: Call, held: Claim, run: Callable[[], Awaitable[Outcome]], *
         raise Refusal(UserErrorCode.IDEMPOTENCY_KEY_IN_USE, "Another request took this idempotency key over.") from None
     except BaseException:
         # Safe though the effect may have been committed: its outcome was committed with it, and such a key stays.
-        await idempotency.give_up(call.database, held)
+        await apart(lambda: idempotency.give_up(call.database, held), seconds=GIVE_UP_SECONDS)
         raise
 
 

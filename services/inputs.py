@@ -3,11 +3,12 @@
 Left out is told from null by `model_fields_set`. Money is in minor units once a model is made.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from crm.refusals import Refusal, Refusals, UserErrorCode
+from crm.refusals import Refusal, Refusals, UserErrorCode, invalid
 from crm.values import Channel, ConsentPurpose, ConsentState, FeedbackKind
 from services.input_types import (
     Amount,
@@ -148,6 +149,19 @@ class PurchaseLineInput(Input):
     )
 
 
+def lines_are_told_apart(lines: Sequence[PurchaseLineInput]) -> None:
+    """Hold that no two lines have the same number.
+
+    Raises:
+        Refusals: INVALID at the later one.
+    """
+    seen: set[int] = set()
+    for index, line in enumerate(lines):
+        if line.line_number in seen:
+            raise Refusals((invalid("An earlier line has this lineNumber.", "lines", str(index), "lineNumber"),))
+        seen.add(line.line_number)
+
+
 class RecordPurchaseInput(Input):
     """A sale that has happened."""
 
@@ -165,8 +179,17 @@ class RecordPurchaseInput(Input):
     tax_total: Amount = Field("0", validate_default=True, description="Tax on the whole sale.")
     tax_included: bool = Field(False, description="Whether the prices contain the tax.")
     total: Amount = Field(description="Lines' totals - discountTotal (+ taxTotal unless included).")
+    offer_ids: Annotated[list[NodeId], Field(max_length=50)] | None = Field(
+        None,
+        description="Every offer the till applied; its discount is in the totals, and may be no more than they say.",
+    )
     codes: Annotated[list[Code], Field(max_length=20)] | None = Field(
-        None, description="Single-use codes of rewards whose discount is in the totals."
+        None, description="Codes of offers, and single-use ones of rewards, whose discount is in the totals."
+    )
+    accept_offers: bool = Field(
+        False,
+        description="From a till that could not ask (POS, ADMIN): an offer whose conditions or limits say no is a "
+        "warning; totals are still checked.",
     )
     reward_ids: Annotated[list[NodeId], Field(max_length=20)] | None = Field(
         None, description="Rewards this sale redeems: their points are spent with it, their discount is in the totals."
@@ -179,11 +202,7 @@ class RecordPurchaseInput(Input):
 
     @model_validator(mode="after")
     def _lines_are_told_apart(self) -> Self:
-        numbers = [line.line_number for line in self.lines]
-        if len(set(numbers)) != len(numbers):
-            again = next(index for index, number in enumerate(numbers) if number in numbers[:index])
-            path = ("lines", str(again), "lineNumber")
-            raise Refusals((Refusal(UserErrorCode.INVALID, "An earlier line has this lineNumber.", path),))
+        lines_are_told_apart(self.lines)
         return self
 
 

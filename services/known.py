@@ -1,24 +1,28 @@
-"""What a process may remember about the shop: things that never change once they are there, and the programme.
+"""What a process may remember about the shop: things that never change once they are there, programme and offers.
 
-Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions and
-the products' categories are read again after a few seconds.
+Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions, the
+products' categories and the offers (services/known_offers.py) are read again after a few seconds.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from crm.taste.offer_scoring import Subjects
 from loyalty.program import program_at
 from loyalty.tiers import Ladder, ladders_of
 from loyalty.values import ExpiryKind, Program
+from services.known_offers import AGE_MAX, KnownOffers, LiveOffers
+from services.known_statistics import KnownStatistics
+from services.offer_subjects import subject_of
 from store import programs
 from store.client import Database
+from store.statistics import Pointer
 
 REMEMBERED_MAX = 200_000
-AGE_MAX = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,17 @@ def programs_of(versions: tuple[Program, ...]) -> Programs:
 class Known:
     """A process's memory of one shop; empty at start, bounded."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], currency_digits: int) -> None:
         self._database = database
         self._clock = clock
+        self._offers = KnownOffers(database, clock, currency_digits)
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._categories: OrderedDict[str, tuple[str | None, datetime]] = OrderedDict()
         self._programs: Programs | None = None
         self._program_changes = 0
         self._programs_at = clock()
+        self.statistics = KnownStatistics(database, clock)
+        self._subjects: tuple[LiveOffers, Pointer | None, Subjects] | None = None
 
     def categories(self, ids: Iterable[str]) -> dict[str, str | None]:
         """Return the categories of those products that were read at most 5 seconds ago, by id."""
@@ -121,7 +128,24 @@ class Known:
             self._programs, self._programs_at = read, now
         return read
 
+    async def offer_subjects(self, live: LiveOffers) -> Subjects:
+        """Return live offers indexed for scoring; made anew where they or the statistics have changed."""
+        pointer = await self.statistics.pointer()
+        if self._subjects is None or self._subjects[0] is not live or self._subjects[1] != pointer:
+            known = await self.statistics.offers(list(live.by_id))
+            made = Subjects(subject_of(offer, known.get(offer.id)) for offer in live.by_id.values())
+            self._subjects = (live, pointer, made)
+        return self._subjects[2]
+
     def forget_programs(self) -> None:
         """Read the programme anew at the next question: this process has changed it."""
         self._programs = None
         self._program_changes += 1
+
+    async def offers(self) -> LiveOffers:
+        """Return the offers that apply now or may later, at most 5 seconds old."""
+        return await self._offers.now()
+
+    def forget_offers(self) -> None:
+        """Look for changed offers at the next question: this process has changed one."""
+        self._offers.forget()

@@ -1,16 +1,19 @@
 """Finds the customer or the purchase a key names, for this caller: what is another's is as if it were not there."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pydantic.alias_generators import to_camel
 
 from crm.ids import AUDIT, CUSTOMER, PURCHASE, prefix_of
-from crm.refusals import Refusal, invalid, not_found
+from crm.refusals import Refusal, Refusals, invalid, not_found
 from crm.values import Role
 from services.context import Call
 from services.inputs import CustomerKey, PurchaseKey, with_one_key
-from store import keys
-from store.client import Document
+from store import customers, keys
+from store.client import Document, Tx
+
+PROBLEMS_MAX = 100
 
 KEEP = timedelta(days=90)
 """How long look-ups are kept: they tell when somebody was where."""
@@ -98,6 +101,29 @@ async def customer(call: Call, key: CustomerKey | None, *path: str) -> str:
         raise invalid("Name the customer.", *path)
     found = {} if key.id else await keys.find(call.database, [customer_key(key)])
     return named_customer(call, key, found, *path)
+
+
+async def named_customers(call: Call, named: Sequence[CustomerKey], *path: str, tx: Tx | None = None) -> list[str]:
+    """Return the ids of many customers, in the order named; `path` is the list's.
+
+    Raises:
+        Refusals: NOT_FOUND for each that is not there, INVALID for an id of another type; the first hundred.
+    """
+    found = await keys.find(call.database, [customer_key(key) for key in named if not key.id], tx=tx)
+    there = await customers.existing(call.database, [str(key.id) for key in named if key.id], tx=tx)
+    ids: list[str] = []
+    problems: list[Refusal] = []
+    for index, key in enumerate(named):
+        try:
+            id_ = named_customer(call, key, found, *path, str(index))
+            if key.id and id_ not in there:
+                raise not_found("No such customer.", *path, str(index))
+            ids.append(id_)
+        except Refusal as problem:
+            problems.append(problem)
+    if problems:
+        raise Refusals(tuple(problems[:PROBLEMS_MAX]))
+    return ids
 
 
 def named_purchase(key: PurchaseKey, found: dict[str, Document], *path: str) -> Document:

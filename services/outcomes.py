@@ -5,6 +5,7 @@ for other fields than the first try did. Keys are the payload's field names.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 from crm.refusals import Refusal, Refusals, UserErrorCode
@@ -19,6 +20,8 @@ Outcome = dict[str, Any]
 Row = TypeVar("Row")
 RECEIPT = "receiptToken"
 """The one thing in an outcome that is never stored: whoever reads the database must not be able to claim a sale."""
+
+UNDONE = "The time of this request was over before this row; send the same batch again."
 
 
 def refused(problem: Refusal | Refusals, **known: Any) -> Outcome:
@@ -94,13 +97,17 @@ async def row_by_row(
 ) -> list[Outcome]:
     """Carry out a batch, each row in a transaction of its own, and return the outcomes in the order sent.
 
-    Rows run in `order`. One that was refused before it began keeps its place and does not stop the others. The batch's
-    idempotency key is held for as long as it runs, and completed by nobody's row: the batch as a whole owns it.
+    Rows run in `order`. One that was refused before it began keeps its place and does not stop the others; when the
+    time is over, rows not yet begun are THROTTLED, and the batch may be sent again. The batch's idempotency key is held
+    for as long as it runs, and completed by nobody's row: the batch as a whole owns it.
     """
     outcomes = {index: refused(row) for index, row in enumerate(rows) if isinstance(row, Refusals)}
     held, call.claim = call.claim, None
     good = [(index, row) for index, row in enumerate(rows) if not isinstance(row, Refusals)]
     for index, row in sorted(good, key=lambda pair: order(pair[1])):
+        if call.rows_until is not None and monotonic() >= call.rows_until:
+            outcomes[index] = refused(Refusal(UserErrorCode.THROTTLED, UNDONE))
+            continue
         if held:
             await idempotency.renew(call.database, held, call.shop.clock())
         call.now = max(call.now, call.shop.clock())  # a long batch takes effect row by row

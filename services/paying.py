@@ -82,40 +82,44 @@ def parts_value(purchase: Document) -> list[SpentPart]:
 
 
 def check_discounts(call: Call, input: RecordPurchaseInput, purchase: Document) -> None:
-    """Hold that rewards took off no more than the till did, and note what products that are rewards took off.
+    """Hold that offers and rewards took off no more than the till did, and note what products given as rewards did.
 
     That is at most the price of one unit each; what else the till took off is its own.
 
     Raises:
-        Refusal: TOTAL_MISMATCH; INVALID where the sale has fewer units of a product than rewards that give it.
+        Refusal: TOTAL_MISMATCH, at whatever was named: rewards, else offers, else codes; INVALID where the sale has
+            fewer units of a product than rewards that give it.
     """
-    field, redemptions = "rewardIds" if input.reward_ids else "codes", purchase["redemptions"]
-    left = purchase["discountTotal"] - sum(one["value"] or 0 for one in redemptions)
+    field = "rewardIds" if input.reward_ids else "offerIds" if input.offer_ids else "codes"
+    redeemed = purchase.get("rewards", ())
+    left = purchase["discountTotal"] - sum(one["discount"] for one in purchase.get("redemptions", ()))
+    left -= sum(one["value"] or 0 for one in redeemed)
     if left < 0:
-        raise Refusal(UserErrorCode.TOTAL_MISMATCH, "The rewards take off more than the sale says.", (field,))
+        raise Refusal(UserErrorCode.TOTAL_MISMATCH, "Offers and rewards take off more than the sale says.", (field,))
     prices: dict[str, list[int]] = {}
-    for one in redemptions:
+    for one in redeemed:
         if one["productSku"] is None:
             continue
-        units = prices.setdefault(one["productSku"], _unit_prices(call, purchase, one["productSku"], len(redemptions)))
+        sku, digits = one["productSku"], call.shop.currency_digits
+        units = prices.setdefault(sku, unit_prices(purchase["lines"], sku, len(redeemed), digits))
         if not units:
             raise invalid("The sale has fewer of a product than rewards that give it.", field)
         one["value"] = min(units.pop(0), left)
         left -= one["value"]
 
 
-def _unit_prices(call: Call, purchase: Document, sku: str, most: int) -> list[int]:
-    """Return what up to `most` single units of a product cost in a sale, the dearest first, in minor units."""
+def unit_prices(lines: Iterable[Document], sku: str, most: int, currency_digits: int) -> list[int]:
+    """Return what up to `most` single units of a product cost in a sale's lines, the dearest first, in minor units."""
     found: list[int] = []
-    for line in purchase["lines"]:
+    for line in lines:
         if line["sku"] == sku:
             units = min(-(-line["quantity"] // ONE_UNIT), most)  # a part of a unit is one too
-            price = extended(min(line["quantity"], ONE_UNIT), line["unitPrice"], call.shop.currency_digits)
+            price = extended(min(line["quantity"], ONE_UNIT), line["unitPrice"], currency_digits)
             found += [price] * units
     return sorted(found, reverse=True)
 
 
 async def unpay(call: Call, purchase: Document, part: Part, *, tx: Tx) -> None:
     """Give rewards back once nothing of their sale is kept."""
-    if not part.anything_kept and purchase.get("redemptions"):
+    if not part.anything_kept and purchase.get("rewards"):
         await rewards.give_back(call, purchase, tx=tx)

@@ -29,7 +29,7 @@ from services.audit import Change
 from services.context import Call
 from services.outcomes import Outcome, done, finish, try_again
 from services.program_inputs import EarningRuleInput, LoyaltyProgramInput, RewardInput, TierInput
-from store import programs, rewards, shop
+from store import offers, programs, rewards, shop
 from store.client import Tx
 from store.collections import PRODUCTS
 
@@ -83,10 +83,22 @@ async def _check(call: Call, versions: Sequence[Program], program: Program, inpu
     for index, reward in enumerate(program.rewards):
         if reward.product_sku and product_id(reward.product_sku) not in found:
             problems.append(not_found("No such product.", "rewards", str(index), "productSku"))
-        if reward.offer_id:
-            problems.append(not_found("No such offer.", "rewards", str(index), "offerId"))
+    problems += await _offer_problems(call, program)
     if problems:
         raise Refusals(tuple(problems))
+
+
+async def _offer_problems(call: Call, program: Program) -> list[Refusal]:
+    """Return what is wrong with the offers whose codes rewards give."""
+    named = {index: reward.offer_id for index, reward in enumerate(program.rewards) if reward.offer_id}
+    problems: list[Refusal] = []
+    for index, offer in zip(named, await offers.by_ids(call.database, list(named.values())), strict=True):
+        at = ("rewards", str(index), "offerId")
+        if offer is None:
+            problems.append(not_found("No such offer.", *at))
+        elif not offer["conditions"]["requiresCode"]:
+            problems.append(invalid("This offer needs no code.", *at))
+    return problems
 
 
 def _unknown_ids(versions: Sequence[Program], input: LoyaltyProgramInput) -> Iterable[Refusal]:

@@ -9,7 +9,9 @@ from pymongo.errors import DuplicateKeyError
 
 from crm.ids import PURCHASE, product_id
 from crm.refusals import Refusal, Refusals, UserErrorCode, conflict, invalid
+from crm.values import Role
 from loyalty.tiers import step_before
+from services import tastes
 from services.context import Call
 from services.earnings import earn_sale, needs_lots
 from services.inputs import RecordPurchaseInput
@@ -17,7 +19,7 @@ from services.lookup import customer_key, named_customer
 from services.outcomes import RECEIPT, Outcome, done, finish, refused, row_by_row, try_again
 from services.paying import check_discounts, needs_customer, pay, takes_points
 from services.products import NewThings, new_things
-from services.rewards import use_codes
+from services.redemptions import Redeemed, limited_offers, names_offers, redeem
 from services.selling import PlaceOfSale, content_fingerprint, fingerprint, line_totals, place_of
 from services.standing import Standing, locked, reconsider_tier, write
 from services.stored_sale import key_documents, new_purchase, purchase_fact
@@ -60,6 +62,8 @@ def check(call: Call, input: RecordPurchaseInput) -> Checked:
         raise invalid("Name the channel.", "channel")
     if input.currency_code != call.shop.currency:
         raise Refusal(UserErrorCode.CURRENCY_MISMATCH, f"The currency here is {call.shop.currency}.", ("currencyCode",))
+    if input.accept_offers and call.caller.role not in (Role.POS, Role.ADMIN):
+        raise Refusal(UserErrorCode.FORBIDDEN, "Only a till that could not ask accepts offers.", ("acceptOffers",))
     needs_customer(input)
     totals = line_totals(input, call.shop.currency_digits)
     return Checked(input=input, place=place, totals=totals, fingerprint=fingerprint(input, place))
@@ -80,6 +84,7 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
         return await _conflict_before(call, input, problem)
     name = keys.purchase(input.external_id.pair)
     named = [customer_key(input.customer)] if input.customer and not input.customer.id else []
+    named += [keys.code(code) for code in input.codes or ()]
     for number in range(TRIES + len(input.lines)):  # every try that is lost knows one new product more
         # Where nobody has to be looked up, the first try leaves it to the key's index whether the sale is known.
         found = await keys.find(call.database, [name, *named]) if named or number else {}
@@ -90,8 +95,13 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
             continue  # claimed between the two reads
         buyer = named_customer(call, input.customer, found, "customer") if input.customer else None
         things = await new_things(call, input.lines, sale.place.store_code)
+        limited = await limited_offers(call, input, found) if names_offers(input) else []
+        queues = [*([buyer] if buyer else ()), *limited]
         try:
-            outcome = await call.database.transaction(lambda tx: _record(call, sale, buyer, things, tx), queue=buyer)  # noqa: B023 -- runs within the iteration
+            outcome = await call.database.transaction(
+                lambda tx: _record(call, sale, buyer, things, limited, tx),  # noqa: B023 -- runs within the iteration
+                queue=queues,
+            )
         except DuplicateKeyError:
             continue  # the same sale, or a new product of it, came in elsewhere: read what won
         things.remember(call)
@@ -150,7 +160,7 @@ def receipt_token(call: Call, purchase_id: str) -> str:
 def recorded(call: Call, purchase: Document) -> Outcome:
     """Return the outcome of a purchase that is recorded, now or before."""
     token = receipt_token(call, purchase["_id"]) if purchase["customerId"] is None else None
-    return done(purchase=purchase["_id"], receiptToken=token, warnings=[])
+    return done(purchase=purchase["_id"], receiptToken=token, warnings=purchase.get("warnings", []))
 
 
 async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
@@ -161,19 +171,22 @@ async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
     return outcome if purchase is None else {**outcome, RECEIPT: recorded(call, purchase)[RECEIPT]}
 
 
-async def _record(call: Call, sale: Checked, buyer: str | None, things: NewThings, tx: Tx) -> Outcome:
+async def _record(
+    call: Call, sale: Checked, buyer: str | None, things: NewThings, limited: Sequence[str], tx: Tx
+) -> Outcome:
     purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
     standing = await _lock(call, sale.input, buyer, tx=tx) if buyer else None
-    await keys.insert(call.database, key_documents(purchase), tx=tx)  # before points are looked at: it may be known
-    if sale.input.codes:
-        await use_codes(call, sale.input.codes, purchase, tx=tx)
+    # Before points and offers are looked at: it may be known.
+    await keys.insert(call.database, key_documents(purchase, limited), tx=tx)
+    redeemed = await redeem(call, sale.input, standing, purchase, tx=tx) if names_offers(sale.input) else Redeemed()
+    facts += redeemed.facts
     if standing:
         at = purchase["occurredAt"]
         await pay(call, standing, sale.input, purchase, tx=tx)
-        facts += await earn_sale(call, standing, purchase, step_before(standing.steps, at).tier, tx=tx)
-    if purchase.get("redemptions"):
-        check_discounts(call, sale.input, purchase)
+        tier = step_before(standing.steps, at).tier
+        facts += await earn_sale(call, standing, purchase, tier, offers=redeemed.offers, tx=tx)
+    check_discounts(call, sale.input, purchase)
     await purchases.insert(call.database, purchase, tx=tx)
     if standing:
         facts += await post(call, standing, purchase, sale.input.total, tx=tx)
@@ -191,7 +204,7 @@ async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -
 
 
 async def post(call: Call, standing: Standing, purchase: Document, total: int, *, tx: Tx) -> list[Fact]:
-    """Write what a sale did to its customer: tier, account, ledger, metrics."""
+    """Write what a sale did to its customer: tier, account, ledger, metrics, tastes."""
     new = purchases.qualifying_sale(purchase)
     tier = await reconsider_tier(call, standing, purchase["occurredAt"], new=new, tx=tx)
     points = await write(call, standing, tx=tx)
@@ -204,6 +217,7 @@ async def post(call: Call, standing: Standing, purchase: Document, total: int, *
         steps=ledger.steps_document(standing.steps),
         tx=tx,
     )
+    await tastes.count(call, purchase, tx=tx)
     return [*points, *tier]
 
 
@@ -255,7 +269,7 @@ async def _row(call: Call, input: RecordPurchaseInput) -> Outcome:
 
     Else a row that came too late for its points would be taken at the third try, because a later row earned some.
     """
-    if not (takes_points(input) or input.codes):
+    if not (takes_points(input) or names_offers(input)):
         return await record_purchase(call, input)
     name = keys.refused(input.external_id.pair)
     content = {"sale": fingerprint(input, place_of(call.caller, input)), "customer": None}

@@ -69,9 +69,9 @@ async def activate(call: Call, standing: Standing, chosen: Callable[[Lot], bool]
     return await write(call, referrer, tx=tx)
 
 
-def is_due(standing: Standing, program: Program, purchase: Document) -> bool:
+def is_due(account: Document, program: Program, purchase: Document) -> bool:
     """Whether this sale is the one by which a referral is rewarded."""
-    if program.referral is None or not standing.account.get("referrer"):
+    if program.referral is None or not account.get("referrer"):
         return False
     kept = purchase["total"] - purchase["taxTotal"]
     if purchase["returns"]:  # claimed after some of it came back

@@ -9,7 +9,7 @@ from crm.refusals import Refusal, Refusals, conflict
 from crm.values import PurchaseStatus, Topic
 from loyalty.points import Source
 from loyalty.values import SourceKind
-from services import referrals
+from services import offers_back, referrals, tastes
 from services.context import Call
 from services.earnings import count_back
 from services.inputs import ExternalIdInput, PurchaseKey, RecordReturnInput
@@ -89,7 +89,7 @@ async def _take_once(call: Call, taking: Taking) -> Outcome:
         try:
             outcome = await call.database.transaction(
                 lambda tx: _take(call, taking, known, buyer, tx),  # noqa: B023 -- runs within the iteration
-                queue=known["owner"],
+                queue=[known["owner"], *known.get("limited", ())],
             )
         except DuplicateKeyError:
             continue  # the same return came in elsewhere: read what won
@@ -122,9 +122,11 @@ async def _take(call: Call, taking: Taking, known: Document, buyer: str | None, 
     if standing:
         facts += await _move_points(call, standing, purchase, changed, back, tx=tx)
     await unpay(call, changed, returned_part(call, changed, cancelled=taking.lines is None), tx=tx)
+    facts += await offers_back.give_back(call, changed, cancelled=taking.lines is None, tx=tx)
     await purchases.update(call.database, known["owner"], known["ref"], _stored(changed), tx=tx)
     if standing:
         facts += await _follow(call, standing, changed, back, tx)
+        await tastes.take_back(call, purchase, changed, tx=tx)
     key = {"_id": keys.purchase_return(taking.external_id.pair), "ref": back["id"], "owner": known["owner"]}
     await keys.insert(call.database, [{**key, "purchase": purchase["_id"], "fingerprint": taking.fingerprint}], tx=tx)
     outcome = done(purchase=purchase["_id"], purchaseReturn={"id": back["id"], "purchase": purchase["_id"]})
@@ -189,7 +191,7 @@ async def _follow(call: Call, standing: Standing, purchase: Document, back: Docu
 
 
 def _stored(purchase: Document) -> Document:
-    points = ("pointsTakenBack", "pointsGivenBack", "qualifying", "qualifyingSpend", "spent", "referral")
+    points = ("pointsTakenBack", "pointsGivenBack", "qualifying", "qualifyingSpend", "spent", "referral", "redemptions")
     names = ("lines", "returns", "returnedTotal", "status", *points)
     return {name: purchase[name] for name in names if name in purchase}
 

@@ -12,6 +12,7 @@ from crm.numbers import extended, split
 from crm.refusals import Refusal, UserErrorCode, invalid
 from crm.values import Channel
 from services.inputs import PurchaseLineInput, RecordPurchaseInput, RecordReturnInput
+from services.quote_inputs import CartInput
 
 LINE_UNITS_MAX = 10**12
 
@@ -24,7 +25,7 @@ class PlaceOfSale:
     store_code: str | None
 
 
-def place_of(caller: Caller, input: RecordPurchaseInput | RecordReturnInput) -> PlaceOfSale:
+def place_of(caller: Caller, input: RecordPurchaseInput | RecordReturnInput | CartInput) -> PlaceOfSale:
     """Return the place of a sale or return.
 
     Raises:
@@ -57,10 +58,20 @@ def line_totals(input: RecordPurchaseInput, currency_digits: int) -> list[int]:
     return totals
 
 
-def _line_total(line: PurchaseLineInput, index: int, currency_digits: int) -> int:
+def line_amount(line: PurchaseLineInput, index: int, currency_digits: int) -> int:
+    """Return quantity x unitPrice of a line in minor units.
+
+    Raises:
+        Refusal: INVALID where it is beyond all bounds.
+    """
     full = extended(line.quantity, line.unit_price, currency_digits)
     if full > LINE_UNITS_MAX * 10**currency_digits:
         raise invalid("A line comes to at most 10^12.", "lines", str(index), "quantity")
+    return full
+
+
+def _line_total(line: PurchaseLineInput, index: int, currency_digits: int) -> int:
+    full = line_amount(line, index, currency_digits)
     total = line.total if line.total is not None else full - line.discount
     if total < 0:
         raise invalid("A line never comes to less than 0.", "lines", str(index), "discount")

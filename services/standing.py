@@ -154,20 +154,14 @@ async def reconsider_tier(
         changed_at: the sale that was recorded or changed; None: any may have.
         new: that sale, where it is the only one that the account does not know yet.
     """
-    programs, zone = standing.programs, call.shop.time_zone
+    programs = standing.programs
     resume = None
     if changed_at is not None and not outdated(standing.account, programs):
         changed_at = min(changed_at, call.now)  # what is told now needs the sales that count now
-        resume = resumption(standing.steps, ladders=programs.ladders, from_=changed_at, zone=zone)
+        resume = resumption(standing.steps, ladders=programs.ladders, from_=changed_at, zone=call.shop.time_zone)
     sales = await _sales(call, standing, resume.after if resume else None, new, tx=tx)
-    standing.steps = tier_path(
-        sales,
-        ladders=programs.ladders,
-        joined=standing.account["createdAt"],
-        zone=zone,
-        currency_digits=call.shop.currency_digits,
-        resume=standing.steps if resume else (),
-        from_=changed_at if resume else None,
+    standing.steps = path_of(
+        call, standing.account, programs, sales, standing.steps, from_=changed_at if resume else None
     )
     standing.extra |= tier_fields(standing.steps, programs, call.now)
     standing.extra["qualifying"] = qualifying_document(call, sales, programs.ladders, call.now)
@@ -175,6 +169,27 @@ async def reconsider_tier(
     after = step_at(standing.steps, call.now)
     standing.account["tierId"] = after.tier
     return tier_facts(standing.customer_id, before, after)
+
+
+def path_of(
+    call: Call,
+    account: Document,
+    programs: Programs,
+    sales: Sequence[QualifyingSale],
+    steps: Sequence[TierStep],
+    *,
+    from_: datetime | None,
+) -> tuple[TierStep, ...]:
+    """Return a customer's path of tiers from all sales, or only anew `from_` an instant after these steps."""
+    return tier_path(
+        sales,
+        ladders=programs.ladders,
+        joined=account["createdAt"],
+        zone=call.shop.time_zone,
+        currency_digits=call.shop.currency_digits,
+        resume=steps if from_ else (),
+        from_=from_,
+    )
 
 
 async def _sales(

@@ -4,6 +4,7 @@ One place for whoever makes purchases: a sale at a till, a claim, an import of w
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from types import MappingProxyType
@@ -11,8 +12,10 @@ from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from crm.ids import store_id
+from crm.offers.points import bonus_points, boosts
+from crm.offers.values import Offer
 from crm.values import Channel, PurchaseStatus, Topic
-from loyalty.earning import Sale, SoldLine, points_for
+from loyalty.earning import Bonus, Sale, SoldLine, Terms, points_for
 from loyalty.earning import terms as terms_of
 from loyalty.ledger import Ledger
 from loyalty.points import Source
@@ -98,17 +101,87 @@ def new_purchase(
     }
 
 
-def key_documents(purchase: Document) -> list[Document]:
-    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner."""
+def key_documents(purchase: Document, limited: Sequence[str] = ()) -> list[Document]:
+    """Return the keys that name a purchase: its external id, and its id for whoever does not know the owner.
+
+    Args:
+        limited: offers it redeemed that all sales share something of; its returns wait for each other by them.
+    """
     external = purchase["externalId"]
     names = (keys.purchase((external["source"], external["value"])), keys.of_id(purchase["_id"]))
-    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"]} for name in names]
+    shared = {"limited": list(limited)} if limited else {}
+    return [{"_id": name, "ref": purchase["_id"], "owner": purchase["owner"], **shared} for name in names]
 
 
 def purchase_fact(purchase: Document) -> Fact:
     """Return the fact of a recorded sale."""
     names = ("customerId", "externalId", "channel", "storeCode", "occurredAt", "pointsEarned", "total")
     return (Topic.PURCHASE, purchase["_id"], {"change": "RECORDED", **{name: purchase[name] for name in names}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """By what a purchase earns, its points per unit, and the base of them that is kept, in minor units."""
+
+    terms: Terms
+    earned: int
+    base: int
+
+    @property
+    def points(self) -> int:
+        """All points: per unit, and the flat ones of rules and offers."""
+        return self.earned + sum(bonus.points for bonus in self.terms.bonuses)
+
+
+def rate(
+    call: Call,
+    program: Program,
+    tier_id: str,
+    purchase: Document,
+    *,
+    used: Mapping[CapKey, Fraction] = MappingProxyType({}),
+    zone: ZoneInfo | None = None,
+    first: bool = False,
+    offers: Sequence[Offer] = (),
+) -> Rated:
+    """Work out what a purchase earns, less what is returned already; the arguments are `earn`'s."""
+    terms = terms_by(call, program, tier_id, purchase, used=used, zone=zone, first=first, offers=offers)
+    return rate_by(call, terms, purchase)
+
+
+def terms_by(
+    call: Call,
+    program: Program,
+    tier_id: str,
+    purchase: Document,
+    *,
+    used: Mapping[CapKey, Fraction] = MappingProxyType({}),
+    zone: ZoneInfo | None = None,
+    first: bool = False,
+    offers: Sequence[Offer] = (),
+) -> Terms:
+    """Return by what a purchase earns, whatever its lines come to; the arguments are `earn`'s."""
+    multipliers = boosts([(line["sku"], line.get("category")) for line in purchase["lines"]], offers) if offers else ()
+    return terms_of(
+        program,
+        tier_of(program, tier_id),
+        sold(purchase, first=first),
+        zone=zone or call.shop.time_zone,
+        used=used,
+        boosts=multipliers,
+        granted_by_offers=[
+            Bonus(rule_id=offer.id, name=offer.title, points=bonus_points(offer), period_key=None)
+            for offer in offers
+            if bonus_points(offer)
+        ],
+    )
+
+
+def rate_by(call: Call, terms: Terms, purchase: Document) -> Rated:
+    """Work out what a purchase earns by these terms, less what is returned already."""
+    whole = len(terms.rates) == 1 and not terms.capped and not purchase["returns"]  # nothing to tell lines apart by
+    shares = [purchase["total"] - purchase["taxTotal"]] if whole else kept_shares(purchase)
+    return Rated(terms=terms, earned=points_for(shares, terms, call.shop.currency_digits), base=sum(shares))
 
 
 def earn(
@@ -122,6 +195,7 @@ def earn(
     zone: ZoneInfo | None = None,
     first: bool = False,
     referral_points: int = 0,
+    offers: Sequence[Offer] = (),
 ) -> Document:
     """Post what a purchase earns, less what is returned already, and return the purchase's fields of it.
 
@@ -132,15 +206,11 @@ def earn(
         zone: whose days and months caps count by; the shop's where None.
         first: whether it is the customer's first purchase.
         referral_points: what the customer is given for having been referred.
+        offers: those that the sale redeemed; the ones that give points count.
     """
-    terms = terms_of(
-        program, tier_of(program, tier_id), sold(purchase, first=first), zone=zone or call.shop.time_zone, used=used
-    )
+    rated = rate(call, program, tier_id, purchase, used=used, zone=zone, first=first, offers=offers)
+    terms, earned = rated.terms, rated.earned
     fields = terms_document(terms)
-    whole = len(terms.rates) == 1 and not terms.capped and not purchase["returns"]  # nothing to tell lines apart by
-    base = purchase["total"] - purchase["taxTotal"]
-    shares = [base] if whole else kept_shares(purchase)
-    earned = points_for(shares, terms, call.shop.currency_digits)
     post = _poster(call, ledger, program, purchase)
     lots = [post(TransactionType.EARN, earned, SourceKind.PURCHASE, None)]
     flat: list[tuple[str | None, str, int, str | None]] = [
@@ -161,7 +231,7 @@ def earn(
         "programVersion": program.version,
         "pointsEarned": earned + sum(bonus["points"] for bonus in bonuses),
         "qualifying": earned,
-        "qualifyingSpend": sum(shares),
+        "qualifyingSpend": rated.base,
         "lotIds": [lot for lot in lots if lot is not None],
     }
 

@@ -12,8 +12,19 @@ from typing import Any
 
 from crm.ids import CUSTOMER, account_of
 from loyalty.values import HoldStatus
+from store import offer_codes
 from store.client import Database, Document, Tx
-from store.collections import ACCOUNTS, CUSTOMERS, HOLDS, KEYS, LOTS, PURCHASES, TRANSACTIONS
+from store.collections import (
+    ACCOUNTS,
+    CUSTOMERS,
+    HOLDS,
+    KEYS,
+    LOTS,
+    OFFER_REDEMPTIONS,
+    PURCHASES,
+    TASTES,
+    TRANSACTIONS,
+)
 from store.counted import Counted, counted
 
 _RETURNS = {"$size": {"$ifNull": ["$returns", []]}}
@@ -24,17 +35,19 @@ _PURCHASE: Document = {
     **dict.fromkeys(("discountTotal", "taxTotal", "taxIncluded", "total", "returnedTotal"), 1),
     **dict.fromkeys(("pointsEarned", "pointsTakenBack", "pointsSpent", "pointsGivenBack", "spent"), 1),
     **dict.fromkeys(("qualifying", "qualifyingSpend", "bonuses", "capped", "holdId", "programVersion"), 1),
-    **dict.fromkeys(("redemptions", "referral"), 1),
+    **dict.fromkeys(("redemptions", "rewards", "referral"), 1),
     **dict.fromkeys([f"returns.{name}" for name in ("id", "externalId", "total", "lines")], 1),
     "returns.pointsTakenBack": 1,
     "returns.pointsGivenBack": 1,
     "lineCount": {"$cond": [{"$isArray": "$lines"}, {"$size": "$lines"}, 0]},
     "linesTotal": {"$sum": "$lines.total"},
     "linesDiscount": {"$sum": "$lines.discount"},
+    "skus": {"$setUnion": ["$lines.sku", []]},
+    "categories": {"$setUnion": ["$lines.category", []]},
     "lines": {"$cond": [{"$or": [{"$gt": [_RETURNS, 0]}, {"$ne": [_RETURNED, 0]}, *_COUNTS]}, "$lines", "$$REMOVE"]},
 }
-"""A purchase without its lines, but with their number and sums; the lines too where something came back or a cap may
-count."""
+"""A purchase without its lines, but with their number, their sums and what they name; the lines too where something
+came back or a cap may count."""
 
 _ENTRY = dict.fromkeys(("owner", "sequence", "type", "points", "balanceAfter", "at", "lots", "cap"), 1)
 _ENTRY |= {"source.kind": 1, "source.nodeId": 1}
@@ -46,9 +59,10 @@ class Window:
     """Everything of the owners in one span, as of one instant.
 
     `customers` and `accounts` are by customer id, `purchases` and `entries` lists by owner, entries oldest first,
-    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are
-    those that reserve points or have spent some, lists by owner. `until` is the last
-    owner of the span, None where it goes on to the end of the line.
+    `lots` by their own id: those with points left, and those that an entry or a purchase names; `holds` are those that
+    reserve points or have spent some, `redemptions` those of offers, `tastes` the counters by year, lists by owner;
+    `codes` the single-use ones that purchases used, by id. `until` is the last owner of the span, None where it goes on
+    to the end of the line.
     """
 
     customers: dict[str, Document]
@@ -58,11 +72,15 @@ class Window:
     lots: dict[str, Document]
     holds: dict[str, list[Document]]
     counted: Counted
+    tastes: dict[str, list[Document]]
+    redemptions: dict[str, list[Document]]
+    codes: dict[str, Document]
     until: str | None
 
     def owners(self) -> list[str]:
         """Return everybody who owns something here, sorted."""
-        return sorted({*self.customers, *self.purchases, *self.entries, *self.counted.caps})
+        named = (self.customers, self.purchases, self.entries, self.counted.caps, self.redemptions, self.tastes)
+        return sorted(set().union(*named))
 
     def lots_by_owner(self) -> dict[str, list[Document]]:
         """Return the lots by whose they are."""
@@ -92,6 +110,7 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         lots[lot["_id"]] = lot
     told = {"owner": span, "$or": [{"status": HoldStatus.ACTIVE.value}, {"captured": {"$gt": 0}}]}
     holds = _by_owner(await _find(database, HOLDS, told, {}, tx=tx))
+    tastes = _by_owner(await _find(database, TASTES, {"owner": span}, {}, tx=tx))
     return Window(
         customers=customers,
         accounts=accounts,
@@ -100,8 +119,18 @@ async def window(database: Database, after: str, *, people: int, documents: int,
         lots=lots,
         holds=holds,
         counted=await counted(database, after, until, purchases.values(), tx=tx),
+        tastes=tastes,
+        redemptions=_by_owner(await _find(database, OFFER_REDEMPTIONS, {"owner": span}, {}, tx=tx)),
+        codes=await offer_codes.owned_by(database, list(_used_codes(purchases)), tx=tx),
         until=until,
     )
+
+
+def _used_codes(purchases: dict[str, list[Document]]) -> Iterator[tuple[str, str]]:
+    """Yield the single-use codes of offers that purchases used, each with its owner."""
+    for sales in purchases.values():
+        for redemption in (one for sale in sales for one in sale.get("redemptions", ())):
+            yield from ((code["owner"], code["id"]) for code in redemption["codes"])
 
 
 async def _until(database: Database, after: str, *, people: int, documents: int, tx: Tx) -> str | None:

@@ -10,7 +10,7 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
@@ -25,6 +25,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
+from store.deadlines import NEVER, apart, end
 from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
 
 __all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
@@ -35,6 +36,8 @@ CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
+ABORT_SECONDS = 2.0
+COMMIT_SECONDS = 5.0
 DUPLICATE_KEY = 11000
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
@@ -142,10 +145,6 @@ class Database:
         answer: Document = await self._database.command(command)
         return answer
 
-    async def ping(self) -> None:
-        """Raise where no writable primary answers."""
-        await self._client.admin.command("ping")
-
     @staticmethod
     def within(seconds: float) -> AbstractContextManager[None]:
         """Return the block whose commands fail when they have not been answered after `seconds`."""
@@ -162,16 +161,26 @@ class Database:
             await closing
 
     @asynccontextmanager
-    async def queued(self, owner: str | None) -> AsyncIterator[None]:
-        """Let one write at a time through for `owner` in this process, so that tills do not collide in MongoDB."""
-        if owner is None:
+    async def queued(self, *owners: str) -> AsyncIterator[None]:
+        """Let one write at a time through for each owner in this process, so that tills do not collide in MongoDB.
+
+        Owners are waited for one after the other, in the order given: it must be the same for all.
+        """
+        async with AsyncExitStack() as turns:
+            for owner in owners:
+                await turns.enter_async_context(self._turn(owner))
             yield
-            return
+
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting += 1
         try:
-            async with queue.lock:
+            await _acquired(queue.lock)
+            try:
                 yield
+            finally:
+                queue.lock.release()
         finally:
             queue.waiting -= 1
             if not queue.waiting:
@@ -181,7 +190,7 @@ class Database:
         self,
         work: Callable[[Tx], Awaitable[T]],
         *,
-        queue: str | None = None,
+        queue: str | Sequence[str] | None = None,
         seconds: float = TRANSACTION_SECONDS,
     ) -> T:
         """Run `work` in one majority-committed snapshot transaction and return what it returns.
@@ -193,11 +202,14 @@ class Database:
             Refusal: THROTTLED where others kept getting ahead until the time was over.
 
         Args:
-            queue: the owner whose writes are kept apart in this process.
-            seconds: after the queue, no further try starts later than this.
+            queue: the owner whose writes are kept apart in this process; of several, waited for one after the other in
+                the order given, which must be the same for all: accounts before offers, each by id.
+            seconds: after the queue, no further try starts later than this, nor after the request's deadline. A commit
+                that has begun by then is waited for: its outcome is told, not guessed.
         """
-        async with self.queued(queue):
-            deadline, pause = monotonic() + seconds, FIRST_PAUSE
+        owners = (queue,) if isinstance(queue, str) else queue or ()
+        async with self.queued(*owners):
+            deadline, pause = min(monotonic() + seconds, end()), FIRST_PAUSE
             while True:
                 try:
                     return await self._try(work, deadline)
@@ -230,9 +242,9 @@ class Database:
             try:
                 result = await work(Tx(session))
             except BaseException:
-                await session.abort_transaction()
+                await apart(session.abort_transaction, seconds=ABORT_SECONDS)
                 raise
-            await self._commit(session, deadline)
+            await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
         finally:
             await session.end_session()
@@ -249,6 +261,15 @@ class Database:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _acquired(lock: asyncio.Lock) -> None:
+    """Wait for one's turn, no longer than there is time to use it."""
+    try:
+        async with asyncio.timeout(None if end() == NEVER else end() - monotonic()):
+            await lock.acquire()
+    except TimeoutError:
+        raise Refusal(UserErrorCode.THROTTLED, BUSY) from None
 
 
 def _busy(error: PyMongoError) -> Refusal | None:

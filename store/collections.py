@@ -13,6 +13,13 @@ EVENTS = "customer_events"
 REDEMPTIONS = "reward_redemptions"
 STOCKS = "reward_stocks"
 REFERRALS = "referrals"
+TASTES = "tastes"
+TASTE_STATISTICS = "taste_statistics"
+OFFERS = "offers"
+OFFER_AUDIENCE = "offer_audience"
+OFFER_CODES = "offer_codes"
+OFFER_REDEMPTIONS = "offer_redemptions"
+OFFER_COUNTERS = "offer_counters"
 STORES = "stores"
 PRODUCTS = "products"
 PROGRAMS = "loyalty_programs"
@@ -21,6 +28,7 @@ OUTBOX = "outbox"
 INSTALLATION = "installation"
 MIGRATIONS = "migrations"
 LEASES = "leases"
+BUCKETS = "rate_buckets"
 AUDIT = "audit"
 
 SHARD_KEYS = {
@@ -35,8 +43,14 @@ SHARD_KEYS = {
     CAPS: {"owner": 1},
     EVENTS: {"owner": 1},
     REDEMPTIONS: {"owner": 1},
+    TASTES: {"owner": 1},
     REFERRALS: {"_id": "hashed"},
+    OFFER_AUDIENCE: {"owner": 1},
+    OFFER_CODES: {"owner": 1},
+    OFFER_REDEMPTIONS: {"owner": 1},
+    OFFER_COUNTERS: {"_id": "hashed"},
     OUTBOX: {"_id": "hashed"},
+    BUCKETS: {"_id": "hashed"},
     AUDIT: {"_id": "hashed"},
 }
 """docs/scaling.md says why; collections not named here are small and stay on one shard."""

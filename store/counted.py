@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from store.client import Database, Document, Tx
 from store.collections import CAPS, PURCHASES, REDEMPTIONS, REFERRALS
 
-_SALE = dict.fromkeys(("owner", "customerId", "status", "redemptions", "referral"), 1)
+_SALE = dict.fromkeys(("owner", "customerId", "status", "rewards", "referral"), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ async def counted(
     counters = {"$gt": f"{after};"} | ({"$lt": f"{until};"} if until is not None else {})  # ";" follows ":"
     caps = await _find(database, CAPS, {"_id": counters}, tx=tx)
     redemptions = {one["_id"]: one for one in await _find(database, REDEMPTIONS, {"owner": owners}, tx=tx)}
-    named = [one["id"] for of_owner in purchases for sale in of_owner for one in sale.get("redemptions", ())]
+    named = [one["id"] for of_owner in purchases for sale in of_owner for one in sale.get("rewards", ())]
     others = [id_ for id_ in named if id_ not in redemptions]
     if others:
         redemptions |= {one["_id"]: one for one in await _find(database, REDEMPTIONS, {"_id": {"$in": others}}, tx=tx)}

@@ -42,15 +42,25 @@ async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
     return [found.get(id_) for id_ in ids]
 
 
+async def existing(database: Database, ids: Sequence[str], *, tx: Tx | None = None) -> set[str]:
+    """Return those of the ids that are customers'."""
+    if not ids:
+        return set()
+    cursor = database[CUSTOMERS].find(
+        {"_id": {"$in": list(ids)}}, projection=["_id"], session=tx.session if tx else None
+    )
+    return {customer["_id"] for customer in await cursor.to_list(None)}
+
+
 async def best(database: Database) -> str | None:
     """Return the id of whoever has spent most."""
     found = await database[CUSTOMERS].find_one({}, sort=[("metrics.totalSpent", -1), ("_id", -1)], projection=["_id"])
     return found["_id"] if found else None
 
 
-async def get(database: Database, id_: str, *, tx: Tx) -> Document | None:
-    """Return a customer as the transaction sees it."""
-    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session)
+async def get(database: Database, id_: str, *, tx: Tx | None = None) -> Document | None:
+    """Return a customer, in a transaction as that sees it."""
+    found: Document | None = await database[CUSTOMERS].find_one({"_id": id_}, session=tx.session if tx else None)
     return found
 
 

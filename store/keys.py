@@ -59,9 +59,9 @@ def once(customer_id: str, rule_id: str, period: str) -> str:
     return f"once:{customer_id}:{rule_id}:{period}"
 
 
-def redemption(code: str) -> str:
-    """Return the key of a redeemed reward's single-use code."""
-    return f"code:{code}"
+def code(text: str) -> str:
+    """Return the key of a code, of a reward or an offer, however it was typed."""
+    return f"code:{text.strip().upper()}"
 
 
 def refused(pair: Pair) -> str:

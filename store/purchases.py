@@ -1,6 +1,6 @@
 """Purchases with their lines and returns, one document each, under the customer or, while anonymous, themselves."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +13,19 @@ from store.customers import NO_PURCHASES
 from store.pages import Order
 
 NEWEST_FIRST = Order("occurredAt", descending=True)
+SOLD_BATCH = 2000
 OwnedId = tuple[str, str]
 """An owner and the id of something of theirs."""
 
 
-async def by_ids(database: Database, ids: Sequence[str]) -> list[Document | None]:
-    """Return purchases in the order of `ids`: the keys know the owners, so every shard is asked for its own only."""
+async def by_ids(database: Database, ids: Sequence[str], *, owner: str | None = None) -> list[Document | None]:
+    """Return purchases in the order of `ids`: the keys know the owners, so every shard is asked for its own only.
+
+    With `owner`, those of others are missing, and not asked for: not even the time it takes tells that they exist.
+    """
     owners = await keys.find(database, [keys.of_id(id_) for id_ in ids])
+    if owner is not None:
+        owners = {id_: key for id_, key in owners.items() if key["owner"] == owner}
     owned = [(key["owner"], id_) if (key := owners.get(keys.of_id(id_))) else None for id_ in ids]
     found = iter(await owned_by(database, [pair for pair in owned if pair]))
     return [next(found) if pair else None for pair in owned]
@@ -40,9 +46,10 @@ async def get(database: Database, owner: str, id_: str, *, tx: Tx) -> Document |
     return found
 
 
-async def any_of(database: Database, owner: str, *, tx: Tx) -> bool:
+async def any_of(database: Database, owner: str, *, tx: Tx | None = None) -> bool:
     """Whether an owner has any purchase, whatever became of it."""
-    return await database[PURCHASES].find_one({"owner": owner}, projection=["_id"], session=tx.session) is not None
+    session = tx.session if tx else None
+    return await database[PURCHASES].find_one({"owner": owner}, projection=["_id"], session=session) is not None
 
 
 async def insert(database: Database, purchase: Document, *, tx: Tx) -> None:
@@ -128,3 +135,11 @@ async def metrics(database: Database, owner: str, *, tx: Tx | None = None) -> di
     del counted["_id"]
     counted["channels"].sort()
     return counted
+
+
+async def things_sold(database: Database) -> AsyncIterator[Document]:
+    """Yield every purchase with what statistics need of it, one after the other, in no order."""
+    fields = dict.fromkeys(("owner", "customerId", "occurredAt", "storeCode", "channel"), 1)
+    fields |= {f"lines.{name}": 1 for name in ("sku", "category", "quantity", "returnedQuantity")}
+    async for purchase in database[PURCHASES].find({}, fields, batch_size=SOLD_BATCH):
+        yield purchase

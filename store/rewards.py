@@ -44,9 +44,10 @@ async def insert(database: Database, redemptions: Sequence[Document], *, tx: Tx)
         await database[REDEMPTIONS].insert_many(list(redemptions), session=tx.session)
 
 
-async def by_ids(database: Database, owner: str, ids: Sequence[str], *, tx: Tx) -> list[Document]:
+async def by_ids(database: Database, owner: str, ids: Sequence[str], *, tx: Tx | None = None) -> list[Document]:
     """Return an owner's redemptions with these ids."""
-    cursor = database[REDEMPTIONS].find({"_id": {"$in": list(ids)}, "owner": owner}, session=tx.session)
+    session = tx.session if tx else None
+    cursor = database[REDEMPTIONS].find({"_id": {"$in": list(ids)}, "owner": owner}, session=session)
     documents: list[Document] = await cursor.to_list(None)
     return documents
 

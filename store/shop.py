@@ -56,8 +56,30 @@ async def existing(
     if not ids:
         return {}
     session = tx.session if tx else None
-    cursor = database[collection].find({"_id": {"$in": list(ids)}}, projection={"search": 0}, session=session)
+    one_batch = {"projection": {"search": 0}, "batch_size": len(ids) + 1, "session": session}
+    cursor = database[collection].find({"_id": {"$in": list(ids)}}, **one_batch)
     return {document["_id"]: document for document in await cursor.to_list(None)}
+
+
+async def categories(database: Database) -> dict[str, str]:
+    """Return the category of every product that has one."""
+    found: dict[str, str] = {}
+    async for product in database[PRODUCTS].find({"category": {"$exists": True}}, {"category": 1}):
+        if product["category"]:
+            found[product["_id"]] = product["category"]
+    return found
+
+
+async def known_categories(database: Database, names: Sequence[str], *, tx: Tx | None = None) -> set[str]:
+    """Return those of the categories that any product has; from the index, one look each."""
+    found: set[str] = set()
+    for name in names:
+        product = await database[PRODUCTS].find_one(
+            {"category": name}, projection={"_id": 0, "category": 1}, session=tx.session if tx else None
+        )
+        if product:
+            found.add(name)
+    return found
 
 
 async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from store.deadlines import before_deadline, deadline
+
+SECONDS_MAX = 10.0
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
@@ -23,7 +26,7 @@ class Tick(Generic[Asked, Given]):
         """Return what the function gives for this."""
         loop = asyncio.get_running_loop()
         if not self._gathered:
-            loop.call_soon(self._start)
+            loop.call_soon(self._start, context=before_deadline())
         future: asyncio.Future[Given] = loop.create_future()
         self._gathered.append((asked, future))
         return await future
@@ -37,7 +40,8 @@ class Tick(Generic[Asked, Given]):
     async def _give(self, gathered: Sequence[tuple[Asked, asyncio.Future[Given]]]) -> None:
         """Answer everybody who still waits: one who was cancelled takes nobody along."""
         try:
-            given = await self._answer([asked for asked, _ in gathered])
+            with deadline(SECONDS_MAX):  # not what the first one has left: others wait for it too
+                given = await self._answer([asked for asked, _ in gathered])
         except BaseException as problem:
             for _, future in gathered:
                 if not future.done():

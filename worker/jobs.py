@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from services import upkeep
+from services import shop_statistics, upkeep
 from services.context import Call
 
 
@@ -25,4 +25,5 @@ JOBS = (
     Job("settle", upkeep.settle_due),
     Job("tiers", upkeep.reconsider_due_tiers),
     Job("birthdays", upkeep.grant_birthdays),
+    Job("statistics", shop_statistics.rebuild_when_due),
 )

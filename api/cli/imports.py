@@ -10,6 +10,8 @@ import typer
 from rich.table import Table
 
 from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, counting, err, one_sentence, out, with_shop
+from crm.callers import SYSTEM
+from services import shop_statistics
 from services.context import Shop, utc_now
 from services.imports.complete_journey import JourneyReport, WrongCurrency, import_journey
 from services.imports.journey_files import JourneyDataError
@@ -85,7 +87,10 @@ async def load_journey(shop: Shop, households: int | None, shift_to: datetime | 
     """Import with a progress bar on standard error."""
     day = shift_to.replace(tzinfo=UTC).date() if shift_to else None
     with counting("Households") as told:
-        return await import_journey(shop, households=households, shift_to=day, progress=told)
+        report = await import_journey(shop, households=households, shift_to=day, progress=told)
+    with err.status("Statistics"):  # so that the first account page has recommendations
+        await shop_statistics.rebuild(shop.call(SYSTEM))
+    return report
 
 
 @app.command()
@@ -129,7 +134,16 @@ def journey_table(report: JourneyReport) -> Table:
     table.add_row("lines", f"{expected.lines:,}", f"{report.lines:,}", "")
     table.add_row("sales, USD", f"{expected.sales / 100:,.2f}", f"{report.sales / 100:,.2f}", "")
     table.add_row("products", "", f"{report.products:,}", "")
-    table.add_row("stores", "", f"{report.stores:,}", "", end_section=True)
+    table.add_row("stores", "", f"{report.stores:,}", "")
+    offers = report.offers
+    table.add_row(
+        "offers, coupons of campaigns",
+        f"{offers.offers + offers.offers_known:,}",
+        f"{offers.offers:,}",
+        f"{offers.offers_known:,}",
+    )
+    redemptions = (f"{offers.redemptions_read:,}", f"{offers.redemptions:,}", f"{offers.redemptions_known:,}")
+    table.add_row("redemptions", *redemptions, end_section=True)
     for label, count in (
         ("lines read", traps.lines_read),
         ("left out: quantity 0 and no value", traps.lines_left_out),
@@ -142,6 +156,13 @@ def journey_table(report: JourneyReport) -> Table:
         ("fuel, price rounded into the discount", traps.lines_with_rounded_price),
         ("lines paid in part with a manufacturer's coupon", traps.lines_with_manufacturer_coupon),
         ("baskets of 2018 in UTC, of 2017 at the shop", traps.baskets_in_2018_utc),
+        ("campaigns, those that began before or end after the data too", offers.campaigns),
+        ("households mailed, once for each campaign", offers.mailings),
+        ("rows of coupons that repeat another", offers.coupon_rows_repeated),
+        ("products on coupons that are in no catalogue, left out", offers.products_left_out),
+        ("redemptions of a coupon by the same household again", offers.redemptions_repeated),
+        ("redemptions with none of the coupon's products that day", offers.redemptions_elsewhere),
+        ("redemptions on a day without a basket, left out", offers.redemptions_left_out),
         ("weeks all instants were moved by", report.shift_weeks),
         ("refused", len(report.refused)),
     ):

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from api.app import development_secret
-from api.cli import audit, check, demo, imports, keys, plan, serve, upkeep
+from api.cli import audit, check, demo, evaluate, imports, keys, plan, serve, upkeep
 from api.cli.runtime import DEFAULT_DATA_DIR, AsJson, DataDir, Stop, load_settings, one_sentence, out, with_shop
 from api.tokens import development_token
 from crm.ids import CUSTOMER, prefix_of
@@ -31,6 +31,7 @@ app.command("check")(check.check)
 app.command("audit")(audit.audit)
 app.command("synth")(imports.synth)
 app.command("plan")(plan.plan)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 

@@ -13,9 +13,9 @@ from rich.text import Text
 from api.app import make_shop, open_database
 from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, Stop, load_settings, mongodb_for, one_sentence, out
 from api.engine import Engine
+from api.limits.numbers import POINTS
 from api.prepared import PreparedOperation
 from api.settings import Settings
-from api.size import Size
 from crm.callers import Caller
 from crm.values import Role
 from executor.describing import described
@@ -48,7 +48,7 @@ def plan(
         given = _variables(variables)
         text = file.read_text(encoding="utf-8")
         prepared = _prepared(engine, text, operation)
-        _say(_policy(prepared, role), _size(prepared, given), *_plan(prepared, given))
+        _say(_policy(prepared, role), _cost(prepared, role, given), *_plan(prepared, given))
         if run and prepared.node.operation.value != "query":
             raise Stop("Only a query is run to be looked at: a mutation would change something.")
     if run:
@@ -77,16 +77,15 @@ def _prepared(engine: Engine, text: str, name: str | None) -> PreparedOperation:
 
 
 def _policy(operation: PreparedOperation, role: Role) -> str:
-    checked = [field for field in operation.fields if field in POLICY]
+    checked = [field for field in operation.asked.fields if field in POLICY]
     forbidden = operation.forbidden(role)
     may = f"refused: {forbidden} is not open to {role}" if forbidden else f"open to {role}"
     return f"Policy: {may}; checked are {', '.join(checked) or 'no fields'}."
 
 
-def _size(operation: PreparedOperation, variables: Mapping[str, Any]) -> str:
-    refused = operation.too_much(variables)
-    objects = Size(operation.schema, operation.document, variables).objects(operation.node)
-    return f"Size: {refused or f'its lists ask for at most {objects:,} objects together.'}"
+def _cost(operation: PreparedOperation, role: Role, variables: Mapping[str, Any]) -> str:
+    points, most = operation.asked.cost.requested(variables), POINTS[role].maximum
+    return f"Cost: {operation.too_much(role, variables) or f'at most {points:,} points of {most:,}.'}"
 
 
 def _plan(operation: PreparedOperation, variables: Mapping[str, Any]) -> list[str]:

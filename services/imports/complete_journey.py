@@ -7,7 +7,7 @@ A household that is there already, or some of whose baskets are, is completed ba
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from pymongo.errors import DuplicateKeyError
@@ -19,6 +19,7 @@ from crm.refusals import Refusal, Refusals
 from services.context import Call, Shop
 from services.customers import create_customer
 from services.imports.journey_history import CONSENT_SOURCE, content, history, is_plain, profile
+from services.imports.journey_offers import JourneyOffers, OffersReport, import_offers
 from services.imports.journey_reader import (
     CHANNEL,
     CURRENCY,
@@ -35,7 +36,7 @@ from services.selling import content_fingerprint
 from services.validation import parse
 from store import bulk, keys, purchases, shop
 from store.client import Document, Tx
-from store.collections import PRODUCTS, STORES
+from store.collections import CUSTOMERS, PRODUCTS, STORES
 
 AT_ONCE = 3
 PRODUCTS_AT_ONCE = 5_000
@@ -59,6 +60,7 @@ class JourneyReport:
     baskets: int = 0
     lines: int = 0
     sales: int = 0
+    offers: OffersReport = field(default_factory=OffersReport)
     households_known: int = 0
     baskets_known: int = 0
     refused: list[str] = field(default_factory=list)
@@ -86,6 +88,14 @@ async def import_journey(
         expected=journey.expected_totals(chosen), traps=journey.traps(chosen), shift_weeks=journey.shift_weeks
     )
     report.products += await add_products(shop_, journey)
+    offers = await import_offers(
+        shop_.call(SYSTEM),
+        data_dir,
+        chosen,
+        {product.sku: product for product in journey.products},
+        shift=timedelta(weeks=journey.shift_weeks),
+    )
+    report.offers = offers.report
     known = await keys.find(shop_.database, [keys.external((SOURCE, household)) for household in chosen])
     waiting = iter(chosen)
     done = 0
@@ -97,7 +107,8 @@ async def import_journey(
             stores, products = await add_stores(shop_, baskets)
             report.stores += stores  # not `+= await`: that would lose what another worker counts meanwhile
             report.products += products
-            await _household(shop_, household, baskets, report, known=keys.external((SOURCE, household)) in known)
+            there = keys.external((SOURCE, household)) in known
+            await _household(shop_, household, baskets, report, offers, known=there)
             done += 1
             progress(done, len(chosen))
 
@@ -151,24 +162,36 @@ async def _make(shop_: Shop, collection: str, documents: dict[str, Document]) ->
 
 
 async def _household(
-    shop_: Shop, household: str, baskets: Sequence[JourneyBasket], report: JourneyReport, *, known: bool
+    shop_: Shop,
+    household: str,
+    baskets: Sequence[JourneyBasket],
+    report: JourneyReport,
+    offers: JourneyOffers,
+    *,
+    known: bool,
 ) -> None:
     call = shop_.call(SYSTEM)
     programs = await shop_.known.programs()
     if not known and is_plain(programs):
         try:
-            await _at_once(call, programs, household, baskets)
+            await _at_once(call, programs, household, baskets, offers)
         except DuplicateKeyError:  # somebody has recorded some of it
             pass
         else:
             report.households += 1
             _count(report, baskets)
             return
-    await _one_by_one(call, household, baskets, report)
+    offers.leave(household)
+    await _one_by_one(call, household, baskets, report, offers.tags_of(household))
 
 
-async def _at_once(call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket]) -> None:
+async def _at_once(
+    call: Call, programs: Programs, household: str, baskets: Sequence[JourneyBasket], offers: JourneyOffers
+) -> None:
     documents = history(call, programs, profile(call, household), baskets)
+    for person in documents[CUSTOMERS]:
+        person["tags"] = offers.tags_of(household)
+    offers.redeem(call, household, documents)
 
     async def work(tx: Tx) -> None:
         await bulk.insert(call.database, documents, tx=tx)
@@ -182,7 +205,9 @@ def _count(report: JourneyReport, baskets: Sequence[JourneyBasket]) -> None:
     report.sales += sum(basket.total for basket in baskets)
 
 
-async def _one_by_one(call: Call, household: str, baskets: Sequence[JourneyBasket], report: JourneyReport) -> None:
+async def _one_by_one(
+    call: Call, household: str, baskets: Sequence[JourneyBasket], report: JourneyReport, tags: Sequence[str]
+) -> None:
     named = {"source": SOURCE, "value": household}
     key = keys.external((SOURCE, household))
     known = await keys.find(call.database, [key])
@@ -190,7 +215,11 @@ async def _one_by_one(call: Call, household: str, baskets: Sequence[JourneyBaske
         customer = known[key]["ref"]
         report.households_known += 1
     else:
-        customer = (await create_customer(call, parse(CreateCustomerInput, _customer(named), call.rules)))["customer"]
+        customer = (
+            await create_customer(
+                call, parse(CreateCustomerInput, {**_customer(named), "tags": list(tags)}, call.rules)
+            )
+        )["customer"]
         report.households += 1
     there = await _fingerprints(call, customer, baskets)
     for basket in baskets:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from crm.ids import CUSTOMER, PURCHASE
+from crm.taste.counters import Tally, counted
 from crm.values import Channel, ConsentPurpose, ConsentState, Topic
 from loyalty.ledger import Ledger
 from loyalty.points import Account
@@ -25,9 +26,9 @@ from services.purchases import digest
 from services.selling import content_fingerprint
 from services.standing import entry_facts, qualifying_document, tier_facts, tier_fields
 from services.stored_sale import earn, key_documents, new_purchase, purchase_fact
-from store import keys, ledger, outbox
+from store import keys, ledger, outbox, tastes
 from store.client import Document
-from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, OUTBOX, PURCHASES, TRANSACTIONS
+from store.collections import ACCOUNTS, CUSTOMERS, KEYS, LOTS, OUTBOX, PURCHASES, TASTES, TRANSACTIONS
 from store.outbox import Fact
 from store.purchases import qualifying_sale
 
@@ -119,7 +120,7 @@ def history(
     person = new_customer(call, call.new_id(CUSTOMER), household)
     owner = person["_id"]
     key = digest(call, keys.external((source, household["externalIds"][0]["value"])))
-    tiers = Tiers(call, programs)
+    tiers, tally = Tiers(call, programs), Tally(limit=tastes.COUNTED_MAX)
     working_copy = Ledger(Account(), now=call.now, new_id=call.new_id, zone=call.shop.time_zone)
     documents: dict[str, list[Document]] = {
         KEYS: customer_keys(person),
@@ -136,6 +137,8 @@ def history(
         tiers.count(qualifying_sale(purchase))
         facts: list[Fact] = [purchase_fact(purchase), *entry_facts(owner, working_copy.entries[posted:])]
         documents[PURCHASES].append(purchase)
+        of = counted(purchase["lines"])
+        tally.add(of, basket.occurred_at, store_code=basket.store_code, channel=CHANNEL)
         documents[KEYS] += key_documents(purchase)
         documents[OUTBOX] += _events(call, facts, owner)
     principal = call.caller.principal
@@ -150,6 +153,7 @@ def history(
         **({"qualifying": qualifying} if qualifying else {}),
         "locks": len(baskets),
     }
+    documents[TASTES] = tastes.documents(owner, tally)
     documents[ACCOUNTS] = [ledger.account_document(owner, call.now, working_copy.account, extra)]
     documents[CUSTOMERS] = [{**person, "metrics": _metrics(baskets), "tierSteps": steps}]
     return documents

@@ -93,5 +93,6 @@ def settings(uri: str, driver: str, **others: Any) -> Settings:
         "executor": executor,
         "mongodb_database": "tests_http",
         "secret": SECRET,
+        "rate_limit": "off",  # else every answer carries what it cost; tests about limits turn it on
     }
     return Settings.model_validate(values | others)

@@ -41,8 +41,8 @@ def test_what_is_kept_is_bounded_in_number_and_in_length_and_the_oldest_goes_fir
     assert len(fresh._prepared) == CACHED_TOTAL_MAX // (CACHED_LENGTH_MAX - 80)
 
 
-def test_a_document_beyond_the_bound_is_answered_and_not_kept(fresh: Engine) -> None:
-    assert fresh.prepare("{ __typename }" + " " * CACHED_LENGTH_MAX).errors == ()
+def test_a_document_beyond_the_bound_is_refused_and_not_kept(fresh: Engine) -> None:
+    assert fresh.prepare("{ __typename }" + " " * CACHED_LENGTH_MAX).errors
 
     assert len(fresh._prepared) == 0
 

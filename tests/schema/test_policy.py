@@ -20,29 +20,37 @@ EVERYBODY = {Role.STOREFRONT, Role.CUSTOMER, Role.POS, Role.STAFF, Role.ADMIN}
 
 # What the contract says of each role, word for word; everything else is not theirs.
 ALLOWED = {
-    Role.STOREFRONT: "Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram",
-    Role.CUSTOMER: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.me Query.customer
-      Query.purchase Mutation.updateMe Mutation.setConsents Mutation.submitFeedback Mutation.claimPurchase
-      Mutation.holdPoints Mutation.releaseHold Mutation.redeemReward Mutation.trackEvents
-      Subscription.loyaltyUpdated Customer.*""",
-    Role.POS: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer Query.purchase
-      Mutation.createCustomer Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases
-      Mutation.recordReturn Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase
-      Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
-      Mutation.trackEvents Customer.id Customer.firstName Customer.lastName Customer.cardNumber Customer.loyalty
-      Customer.purchases""",
-    Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer
-      Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
+    Role.STOREFRONT: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers
+      Query.offer Query.quote""",
+    Role.CUSTOMER: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
+      Query.quote
+      Query.me Query.customer Query.purchase Mutation.updateMe Mutation.setConsents Mutation.submitFeedback
+      Mutation.claimPurchase Mutation.holdPoints Mutation.releaseHold Mutation.redeemReward
+      Mutation.trackEvents Subscription.loyaltyUpdated Customer.*""",
+    Role.POS: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
+      Query.quote
+      Query.customer Query.purchase Mutation.createCustomer Mutation.setConsents Mutation.recordPurchase
+      Mutation.recordPurchases Mutation.recordReturn Mutation.recordReturns Mutation.cancelPurchase
+      Mutation.claimPurchase Mutation.submitFeedback Mutation.holdPoints Mutation.captureHold
+      Mutation.releaseHold Mutation.redeemReward Mutation.trackEvents Customer.id Customer.firstName
+      Customer.lastName Customer.cardNumber Customer.loyalty Customer.purchases
+      Customer.recommendations Customer.offers""",
+    Role.STAFF: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
+      Query.quote
+      Query.customer Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn
       Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase Mutation.submitFeedback
       Mutation.replyToFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
-      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Customer.*""",
-    Role.ADMIN: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.customer
-      Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
+      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Mutation.saveOffer Mutation.archiveOffer
+      Mutation.issueOfferCodes Customer.*""",
+    Role.ADMIN: """Query.node Query.nodes Query.products Query.stores Query.loyaltyProgram Query.offers Query.offer
+      Query.quote
+      Query.customer Query.customers Query.purchase Query.feedback Mutation.createCustomer Mutation.updateCustomer
       Mutation.setConsents Mutation.recordPurchase Mutation.recordPurchases Mutation.recordReturn
       Mutation.recordReturns Mutation.cancelPurchase Mutation.claimPurchase Mutation.submitFeedback
       Mutation.replyToFeedback Mutation.holdPoints Mutation.captureHold Mutation.releaseHold Mutation.redeemReward
-      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Mutation.saveLoyaltyProgram
+      Mutation.trackEvents Mutation.adjustPoints Mutation.transferPoints Mutation.saveOffer Mutation.archiveOffer
+      Mutation.issueOfferCodes Mutation.saveLoyaltyProgram
       Mutation.saveStore Mutation.saveProducts Customer.*""",
 }
 

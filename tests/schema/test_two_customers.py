@@ -6,10 +6,11 @@ from typing import Any
 import pytest_asyncio
 
 from tests.services.loyalty_helpers import adjust, amount_off, buy, held, paid, redeem, rewards
+from tests.services.offer_helpers import issued, offer_id
 from tests.support import World, customer_caller
 
 UNIQUE = "01J00000000000000000000000"
-NEVER = {prefix: f"{prefix}_{UNIQUE}" for prefix in ("cus", "loy", "ptx", "pur", "fbk", "hld")}
+NEVER = {prefix: f"{prefix}_{UNIQUE}" for prefix in ("cus", "loy", "ptx", "pur", "fbk", "hld", "off")}
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 CUSTOMER = "query($by: CustomerKey!) { customer(by: $by) { id email loyalty { id } purchases { totalCount } } }"
 PURCHASE = "query($by: PurchaseKey!) { purchase(by: $by) { id externalId { value } customer { id } } }"
@@ -50,6 +51,7 @@ async def bob(world: World) -> Theirs:
         "pur": sold["purchase"]["id"],
         "fbk": given["submitFeedback"]["feedback"]["id"],
         "hld": await held(world, id_, 10),
+        "off": await offer_id(world, conditions={"customers": [{"id": id_}]}),
     }
     keys: list[dict[str, Any]] = [
         {"id": id_},
@@ -85,7 +87,7 @@ async def test_their_ids_are_null_through_node_and_nodes_and_the_owners_own_are_
         {"ids": [*bob.ids.values(), ann, *NEVER.values()]},
         caller=customer_caller(ann),
     )
-    assert found["nodes"] == [None] * 6 + [{"id": ann}] + [None] * 6
+    assert found["nodes"] == [None] * 7 + [{"id": ann}] + [None] * 7
 
 
 async def test_their_keys_find_nobody_and_ones_own_do(world: World, ann: str, bob: Theirs) -> None:
@@ -206,6 +208,28 @@ async def test_their_hold_and_their_rewards_code_pay_for_nobody_else(world: Worl
     assert await world.everything() == before
     own = paid(world, 40, off="1", id="his", customer=bob.ids["cus"], codes=[code])
     assert (await buy(world, own))["userErrors"] == []
+
+
+async def test_their_offers_and_their_offers_code_are_not_there(world: World, ann: str, bob: Theirs) -> None:
+    secret = await offer_id(world, title="secret", conditions={"requiresCode": True})
+    (code,) = await issued(world, secret, bob.ids["cus"])
+    offer = "query($id: ID!) { offer(id: $id) { id title code } }"
+    lines = [{"lineNumber": 1, "sku": "MUG", "title": "Mug", "quantity": "1", "unitPrice": "40.00"}]
+    quote = """query($cart: CartInput!) { quote(cart: $cart) {
+      total { amount } offers { offer { id } } warnings { code field message } } }"""
+
+    def cart(code: str) -> dict[str, Any]:
+        return {"cart": {"channel": "WEB", "currencyCode": "USD", "lines": lines, "codes": [code]}}
+
+    for id_ in (bob.ids["off"], secret, NEVER["off"]):
+        assert await world.answer(offer, {"id": id_}, caller=customer_caller(ann)) == {"data": {"offer": None}}
+    theirs, never = [await world.data(quote, cart(one), caller=customer_caller(ann)) for one in (code, "NEVER2345678")]
+    assert theirs == never
+    assert theirs["quote"]["offers"] == []
+    listed = await world.data("{ offers { nodes { id } } }", caller=customer_caller(bob.ids["cus"]))
+    assert listed == {"offers": {"nodes": []}}
+    own = await world.data(offer, {"id": secret}, caller=customer_caller(bob.ids["cus"]))
+    assert own["offer"] == {"id": secret, "title": "secret", "code": code}
 
 
 async def test_ids_that_belong_to_nobody_known_are_null_for_a_customer_who_is_not_there_yet(

@@ -49,7 +49,7 @@ async def test_a_programme_that_forgives_and_keeps_tiers_on_return_adds_up(
         return (replace(program, returns=ReturnPolicy.FORGIVE, tier_policy=policy),)
 
     monkeypatch.setattr(programs, "versions", versions)
-    world.shop.known = Known(world.database, world.clock)
+    world.shop.known = Known(world.database, world.clock, 2)
     await mixed(world)
 
     assert (await checked(world)).differences == []

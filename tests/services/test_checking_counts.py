@@ -124,21 +124,21 @@ CHANGES: list[tuple[str, str, dict[str, Any], dict[str, Any], Told]] = [
         "reward_redemptions",
         {"_id": "direct"},
         {"$set": {"status": "GIVEN_BACK", "purchaseId": None}},
-        {("redeemed", "redemptions.{direct}.used")},
+        {("redeemed", "rewards.{direct}.used")},
     ),
     (
         "a code that can be used again",
         "reward_redemptions",
         {"_id": "coded"},
         {"$set": {"status": "REDEEMED", "purchaseId": None}},
-        {("redeemed", "redemptions.{coded}.used")},
+        {("redeemed", "rewards.{coded}.used")},
     ),
     (
         "a reward used by another sale",
         "reward_redemptions",
         {"_id": "direct"},
         {"$set": {"purchaseId": "brought"}},
-        {("redeemed", "redemptions.{direct}.used"), ("account", "redemptions.{direct}.used")},
+        {("redeemed", "rewards.{direct}.used"), ("account", "redemptions.{direct}.used")},
     ),
     (
         "a code never used that is",
@@ -159,7 +159,7 @@ CHANGES: list[tuple[str, str, dict[str, Any], dict[str, Any], Told]] = [
         "reward_redemptions",
         {"_id": "direct"},
         {"$set": {"owner": "bob"}},
-        {("redeemed", "redemptions.{direct}.owner")},
+        {("redeemed", "rewards.{direct}.owner")},
     ),
     (
         "a referral that was rewarded",

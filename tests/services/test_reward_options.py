@@ -68,7 +68,7 @@ async def test_a_product_takes_off_at_most_the_price_of_one_unit(
     total = {"lines": lines, "discountTotal": off, "total": str(goods - Decimal(off))}
     await bought(world, paid(world, 10, customer=ann, rewardIds=[reward] * len(values), **total))
     (stored,) = await world.all("purchases")
-    assert [one["value"] for one in stored["redemptions"]] == values
+    assert [one["value"] for one in stored["rewards"]] == values
     await clean(world)
 
 

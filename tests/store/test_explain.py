@@ -10,15 +10,32 @@ import pytest
 from crm.ids import account_of
 from crm.values import Channel, CustomerSort
 from resolvers import customers as customer_lists
+from resolvers import offers as offer_lists
 from resolvers import points as point_lists
 from resolvers import purchases as purchase_lists
 from resolvers.context import Context
 from resolvers.lists import Listing, PageArguments, load_counts, load_pages, page_info
 from services.inputs import CustomerFilter
 from services.validation import parse
-from store import caps, customers, events, holds, idempotency, keys, ledger, purchases, referrals, rewards
+from store import (
+    caps,
+    customers,
+    events,
+    holds,
+    idempotency,
+    keys,
+    ledger,
+    offer_codes,
+    offer_redemptions,
+    offers,
+    purchases,
+    referrals,
+    rewards,
+    shop,
+)
 from store.client import Document, Tx
-from tests.support import NOW, World
+from tests.services.offer_helpers import offer_id
+from tests.support import NOW, STOREFRONT, World
 
 ANN, BEA = "cus_00000000000000000000000000", "cus_00000000000000000000000001"
 BY_ID = {"IDHACK", "EXPRESS_IXSCAN"}
@@ -80,6 +97,10 @@ def of_customer(channel: Channel | None) -> Callable[[World, PageArguments], Lis
 
 def transactions(world: World, arguments: PageArguments) -> Listing:
     return point_lists.transactions_of({"customerId": ANN}, arguments)
+
+
+def public_offers(world: World, arguments: PageArguments) -> Listing:
+    return offer_lists.list_of(Context(world.call(STOREFRONT)), None, arguments)
 
 
 async def two_lists(world: World) -> None:
@@ -169,6 +190,34 @@ HOT: dict[str, tuple[Query, set[str]]] = {
     ),
     "the stock of rewards": (lambda world: rewards.stocks(world.database, ["rwd_1"]), {"SORT"}),
     "taking from a stock": (within(lambda world, tx: rewards.take(world.database, "rwd_1", 1, tx=tx)), {"SORT"}),
+    "whom offers are addressed to": (lambda world: offers.addressed(world.database, ANN, ["off_1"]), {"FETCH", "SORT"}),
+    "all that is addressed to one": (lambda world: offers.addressed(world.database, ANN), {"FETCH", "SORT"}),
+    "offers by id": (lambda world: offers.by_ids(world.database, ["off_1"]), {"SORT"}),
+    "offers that are live": (lambda world: offers.live(world.database, NOW), {"SORT"}),
+    "offers that changed": (lambda world: offers.changed_since(world.database, 5), {"SORT"}),
+    "offers for everybody": (page(public_offers, FIRST, NEXT, LAST), {"SORT"}),
+    "codes of an offer": (lambda world: offer_codes.owned_by(world.database, [(ANN, "ocd_1")]), {"SORT"}),
+    "codes to use": (lambda world: offer_codes.usable(world.database, ANN, ["off_1"]), {"SORT"}),
+    "codes issued at once": (lambda world: offer_codes.of_issue(world.database, "ois_1"), {"SORT"}),
+    "using an offer's code": (
+        within(lambda world, tx: offer_codes.set_status(world.database, ANN, "ocd_1", "ISSUED", {"at": NOW}, tx=tx)),
+        {"SORT"},
+    ),
+    "what a person redeemed": (
+        lambda world: offer_redemptions.by_person(world.database, ANN, ["off_1"]),
+        {"FETCH", "SORT"},
+    ),
+    "how often offers were redeemed": (lambda world: offer_redemptions.recount(world.database, ["off_1"]), {"FETCH"}),
+    "counters of offers": (lambda world: offer_redemptions.counters(world.database, ["off_1"]), {"SORT"}),
+    "counting an offer": (
+        within(lambda world, tx: offer_redemptions.take(world.database, "off_1", 5, total=9, budget=9, tx=tx)),
+        {"SORT"},
+    ),
+    "redemptions that came back": (
+        within(lambda world, tx: offer_redemptions.set_returned(world.database, ANN, ["ord_1"], tx=tx)),
+        {"SORT"},
+    ),
+    "whether a category is known": (lambda world: shop.known_categories(world.database, ["Tea"]), {"FETCH", "SORT"}),
     "a referral": (within(lambda world, tx: referrals.get(world.database, ANN, tx=tx)), {"SORT"}),
     # The worker's: over all accounts and customers, a batch at a time.
     "accounts that are due": (lambda world: ledger.due(world.database, NOW, 5), {"SORT"}),
@@ -183,6 +232,7 @@ async def seed(world: World) -> None:
     await world.sell(customer={"id": ann})
     for name in ("purchases", "points_transactions", "points_lots"):
         await world.database[name].update_many({}, {"$set": {"owner": ANN}})
+    await offer_id(world)
 
 
 @pytest.mark.parametrize("name", HOT)

@@ -7,6 +7,7 @@ from typing import Any
 from crm.ids import referral_code
 from store.collections import SHARD_KEYS
 from tests.services.eventful import EVENTFUL
+from tests.services.helpers import claim
 from tests.services.loyalty_helpers import (
     adjust,
     amount_off,
@@ -22,6 +23,7 @@ from tests.services.loyalty_helpers import (
     track,
     transfer,
 )
+from tests.services.offer_helpers import issued, offer_id
 from tests.services.program_helpers import birthdays, reconsider, save, say, settle
 from tests.support import ADMIN, POS, World, customer_caller, whole
 
@@ -119,9 +121,26 @@ async def use_points(world: World) -> None:
     for id_ in (hold["id"], back, "loy" + ann[3:]):
         await world.data("query($id: ID!) { node(id: $id) { id } }", {"id": id_}, caller=customer_caller(ann))
     await world.data(POINTS_PAGE, {"at": world.clock().isoformat()}, caller=customer_caller(ann))
+    await use_offers(world, ann)
     await save(world, pending={"kind": "UNTIL_EVENT", "event": "delivered"}, expiry={"kind": "SLIDING", "months": 2})
     await bought(world, paid(world, 50, id="waits", customer=ann), caller=POS)
     await track(world, ann, event(world, "delivered", id="e-3"), caller=POS)
+
+
+async def use_offers(world: World, ann: str) -> None:
+    """Redeem offers by id and by code, give them back, and claim one."""
+    hers = {"customers": [{"id": ann}], "requiresCode": True}
+    limits = {"total": 9, "budget": "50", "perCustomer": 3, "period": "DAY", "perPeriod": 2}
+    sold_before = list(world.commands.sent)  # saving an offer counts anew what was redeemed of it, on every shard
+    ten, free = await offer_id(world, conditions=hers, limits=limits), await offer_id(world)
+    (code,) = await issued(world, ten, ann)
+    world.commands.sent[:] = sold_before
+    sent = {"off": "50", "customer": ann, "offerIds": [ten, free], "codes": [code]}
+    sold = await bought(world, paid(world, 50, id="offers", **sent), caller=POS)
+    await world.data("query($id: ID!) { offer(id: $id) { id code } }", {"id": ten}, caller=customer_caller(ann))
+    await world.give_back(sold["id"], {1: "1"}, id="offers-r")
+    nobodys = await world.sell(**whole(30, id="free", offerIds=[free], discountTotal="3", total="27"), caller=POS)
+    await claim(world, nobodys["purchase"]["id"], customer=ann)
 
 
 POINTS_PAGE = """query($at: DateTime!) { me { referralCode loyalty {
@@ -171,6 +190,7 @@ async def test_every_command_about_points_is_sent_to_one_shard(world: World) -> 
 
     assert found == []
     assert seen >= {"points_holds", "cap_counters", "customer_events", "reward_redemptions", "referrals"}
+    assert seen >= {"offer_audience", "offer_codes", "offer_redemptions", "offer_counters"}
 
 
 async def test_the_worker_asks_every_shard_only_for_what_is_due(world: World) -> None:

@@ -27,7 +27,8 @@ def test_the_plan_says_how_each_field_is_had_and_who_may(ask: CliRunner) -> None
     said = ask.invoke(app, ["plan", "page.graphql", "--role", "CUSTOMER"]).output
 
     assert "Policy: open to CUSTOMER; checked are Query.me, Customer.email" in said
-    assert "Size: its lists ask for at most 20 objects" in said
+    assert "Cost: at most " in said
+    assert " points of 5,000." in said
     assert "    email: String <- stored as email" in said
     assert "me: Customer <- one call of resolvers.customers.by_ids for the level, asks ahead" in said
     assert "lots: [PointsLot!]! <- computed, needs resolvers.points.all_live_lots" in said

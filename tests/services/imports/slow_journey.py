@@ -24,6 +24,7 @@ TODAY = NOW.date()
 HALFWAY = datetime(2019, 7, 1, 12, 0, tzinfo=UTC)
 COLLECTIONS = (
     "customers", "keys", "loyalty_accounts", "outbox", "points_lots", "points_transactions", "purchases", "stores",
+    "tastes",
 )  # fmt: skip
 
 
@@ -90,6 +91,7 @@ async def sell_everything(world: World, journey: Journey) -> None:
 async def named(world: World) -> dict[str, Any]:
     """Return all documents with every id replaced by what it is the id of, and the TIER events apart."""
     stored = {name: await world.all(name) for name in COLLECTIONS}
+    _without_campaigns(stored)
     names: dict[str, str] = {}
     for customer in stored["customers"]:
         names[customer["_id"]] = f"customer {customer['externalIds'][0]['value']}"
@@ -98,6 +100,8 @@ async def named(world: World) -> dict[str, Any]:
         names[account["_id"]] = f"account of {names[account['customerId']]}"
     for purchase in stored["purchases"]:
         names[purchase["_id"]] = f"purchase {purchase['externalId']['value']}"
+    for taste in stored["tastes"]:
+        names[taste["_id"]] = f"{taste['year']} of {names[taste['owner']]}"
     for lot in stored["points_lots"]:
         names[lot["_id"]] = f"lot of {names[lot['source']['nodeId']]}"
     for entry in stored["points_transactions"]:
@@ -113,6 +117,15 @@ async def named(world: World) -> dict[str, Any]:
         for name, documents in stored.items()
     }
     return {**replaced, "TIER": sorted(((names[event["nodeId"]], event["data"]) for event in tiers), key=repr)}
+
+
+def _without_campaigns(stored: dict[str, list[dict[str, Any]]]) -> None:
+    """Leave out what only whole households are given: the tags of campaigns and the coupons that were redeemed."""
+    for customer in stored["customers"]:
+        customer["tags"] = []
+    for purchase in stored["purchases"]:
+        purchase.pop("redemptions", None)
+    stored["outbox"] = [event for event in stored["outbox"] if event["topic"] != "OFFER"]
 
 
 def with_names(value: Any, names: Mapping[str, str]) -> Any:

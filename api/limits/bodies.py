@@ -1,0 +1,80 @@
+"""Reading a body: so many bytes in so much time, as befits who sends it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from api.limits import numbers
+from crm.callers import Caller
+
+
+class BadBody(Exception):
+    """The body is too large, or comes too slowly; `status` says which, in HTTP's terms."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How large a body may be, and how long it may take in all, however steadily it trickles."""
+
+    bytes: int
+    seconds: float
+    values: int
+
+
+SMALL = Allowance(numbers.BODY_BYTES_MAX, numbers.BODY_SECONDS_MAX, numbers.VALUES_MAX)
+LARGE = Allowance(numbers.BATCH_BODY_BYTES_MAX, numbers.BATCH_BODY_SECONDS_MAX, numbers.BATCH_VALUES_MAX)
+
+
+def allowance_of(caller: Caller | None) -> Allowance:
+    """Return what a caller may send; None for one who is not known yet."""
+    return LARGE if caller is not None and caller.role in numbers.BATCH_ROLES else SMALL
+
+
+async def read_body(chunks: AsyncIterator[bytes], allowed: Allowance, *, length: str | None) -> bytes:
+    """Return a whole body.
+
+    Args:
+        length: what Content-Length announces; a body that is too large is refused unread.
+
+    Raises:
+        BadBody: 413 for too many bytes, 408 where the time was over, 400 for a length that is none.
+    """
+    if length is not None:
+        if not (length.isascii() and length.isdecimal()):
+            raise BadBody(400, "Content-Length is no number.")
+        if len(length) > 12 or int(length) > allowed.bytes:  # noqa: PLR2004 -- a terabyte
+            raise _too_large(allowed)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(allowed.seconds):
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > allowed.bytes:
+                    raise _too_large(allowed)
+    except TimeoutError:
+        raise BadBody(408, f"The body did not arrive within {allowed.seconds:g} seconds.") from None
+    return bytes(body)
+
+
+def _too_large(allowed: Allowance) -> BadBody:
+    return BadBody(413, f"A request of this caller has at most {allowed.bytes} bytes.")
+
+
+def holds_at_most(value: object, most: int) -> bool:
+    """Whether JSON holds at most so many values; it is not looked at further than that."""
+    left, waiting = most, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            left -= len(one)
+            waiting += one.values()
+        elif isinstance(one, list):
+            left -= len(one)
+            waiting += one
+        if left < 0:
+            return False
+    return True

@@ -1,0 +1,5 @@
+"""JSON that is a list, as of a batch."""
+
+from tests.attacks.attack import Attack
+
+ATTACK = Attack(body=b"[]", codes=frozenset({"BAD_REQUEST"}))

@@ -1,0 +1,5 @@
+"""JSON that is a number."""
+
+from tests.attacks.attack import Attack
+
+ATTACK = Attack(body=b"5", codes=frozenset({"BAD_REQUEST"}))

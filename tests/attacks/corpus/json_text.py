@@ -1,0 +1,5 @@
+"""JSON that is a text."""
+
+from tests.attacks.attack import Attack
+
+ATTACK = Attack(body=b'"x"', codes=frozenset({"BAD_REQUEST"}))

@@ -1,0 +1,9 @@
+"""A multipart post, which a page of another origin may send without asking."""
+
+from tests.attacks.attack import Attack
+
+ATTACK = Attack(
+    body=b'{"query": "mutation { saveStore(input: {code: \\"x\\"}) { replayed } }"}',
+    headers={"Content-Type": "multipart/form-data; boundary=x"},
+    codes=frozenset({"BAD_REQUEST"}),
+)

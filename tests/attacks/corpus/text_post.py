@@ -1,0 +1,9 @@
+"""Plain text, which a page of another origin may send without asking."""
+
+from tests.attacks.attack import Attack
+
+ATTACK = Attack(
+    body=b'{"query": "mutation { saveStore(input: {code: \\"x\\"}) { replayed } }"}',
+    headers={"Content-Type": "text/plain"},
+    codes=frozenset({"BAD_REQUEST"}),
+)
