@@ -100,7 +100,8 @@ class Conversation:
     def __init__(self, endpoint: SocketEndpoint, websocket: WebSocket) -> None:
         self._endpoint = endpoint
         self._websocket = websocket
-        self._authorization = ""
+        self._authorization: str | None = None
+        self._app_key: str | None = None
         self._operations: dict[str, _Operation] = {}
         self._ending: Close | None = None
         self._task: asyncio.Task[None] | None = None
@@ -136,7 +137,7 @@ class Conversation:
         except TimeoutError:
             raise Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
         try:
-            with self._endpoint.streams.held(caller, self._authorization, self._end):
+            with self._endpoint.streams.held(caller, self._authorization or "", self._end):
                 await self._send({"type": "connection_ack"})
                 while True:
                     await self._obey(await self._message())
@@ -162,10 +163,10 @@ class Conversation:
         """Return who calls: by the payload's authorization, else by the header of the request that opened this."""
         if not isinstance(payload, dict | None):
             raise Close(BAD_MESSAGE, "The payload of connection_init must be an object")
-        given = next((value for name, value in (payload or {}).items() if name.lower() == "authorization"), None)
-        if given is None:
-            given = self._websocket.headers.get("authorization")
-        self._authorization = given if isinstance(given, str) else ""
+        headers, app = self._websocket.headers, APP_HEADER.lower()
+        given = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
+        self._authorization = given.get("authorization") or headers.get("authorization")
+        self._app_key = given.get(app) or headers.get(app)  # a browser cannot send headers with a socket
         try:
             return await self._enter()
         except Unauthenticated as problem:
@@ -175,9 +176,8 @@ class Conversation:
 
     async def _enter(self) -> Caller:
         """Return who calls by the credential that the socket was opened with, judged anew."""
-        client, headers = self._websocket.client, self._websocket.headers
-        address = client.host if client else ""
-        return await self._endpoint.door.enter(self._authorization, app_key=headers.get(APP_HEADER), address=address)
+        address = self._websocket.client.host if self._websocket.client else ""
+        return await self._endpoint.door.enter(self._authorization, app_key=self._app_key, address=address)
 
     async def _message(self) -> dict[str, Any]:
         """Return the next message, later where there were too many.
@@ -255,7 +255,7 @@ class Conversation:
             return
         try:
             async for answer in result:
-                if not await self._endpoint.streams.still_good(self._authorization):
+                if not await self._endpoint.streams.still_good(self._authorization or ""):
                     self._end(Ending.CREDENTIAL_OVER)
                     return
                 await self._next(id_, operation, answer)
