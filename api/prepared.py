@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_operation_ast,
+)
 
 from api.limits.asked import Asked
 from api.limits.numbers import POINTS
@@ -33,8 +40,8 @@ class PreparedOperation:
 
     @cached_property
     def describes(self) -> bool:
-        """Whether it asks for the schema anywhere."""
-        return any(field.rpartition(".")[2] in DESCRIBING for field in self.asked.fields)
+        """Whether the document asks for the schema anywhere."""
+        return any(_describes(getattr(one, "selection_set", None)) for one in self.document.definitions)
 
     @cached_property
     def compiled(self) -> Operation | None:
@@ -84,3 +91,11 @@ class Prepared:
         asked = self._asked[node.name.value if node.name else ""]
         self._named[name] = PreparedOperation(self._schema, self.document, node, asked)
         return self._named[name]
+
+
+def _describes(selections: SelectionSetNode | None) -> bool:
+    """Whether a selection asks for the schema; fragments are looked through where they are defined."""
+    return selections is not None and any(
+        (isinstance(one, FieldNode) and one.name.value in DESCRIBING) or _describes(getattr(one, "selection_set", None))
+        for one in selections.selections
+    )

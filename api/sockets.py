@@ -100,7 +100,7 @@ class Conversation:
     def __init__(self, endpoint: SocketEndpoint, websocket: WebSocket) -> None:
         self._endpoint = endpoint
         self._websocket = websocket
-        self._authorization: str | None = None
+        self._authorization = ""
         self._app_key: str | None = None
         self._operations: dict[str, _Operation] = {}
         self._ending: Close | None = None
@@ -163,21 +163,21 @@ class Conversation:
         """Return who calls: by the payload's authorization, else by the header of the request that opened this."""
         if not isinstance(payload, dict | None):
             raise Close(BAD_MESSAGE, "The payload of connection_init must be an object")
-        headers, app = self._websocket.headers, APP_HEADER.lower()
         given = {name.lower(): value for name, value in (payload or {}).items() if isinstance(value, str)}
-        self._authorization = given.get("authorization") or headers.get("authorization")
-        self._app_key = given.get(app) or headers.get(app)  # a browser cannot send headers with a socket
+        headers, app = self._websocket.headers, APP_HEADER.lower()
+        self._authorization = given.get("authorization") or headers.get("authorization", "")
+        self._app_key = given.get(app) or headers.get(app)
         try:
-            return await self._enter()
+            return await self._caller()
         except Unauthenticated as problem:
             raise Close(FORBIDDEN, f"Forbidden: {problem}") from None
         except (IdentityProviderDown, Throttled) as problem:
             raise Close(TRY_LATER, str(problem)) from None
 
-    async def _enter(self) -> Caller:
-        """Return who calls by the credential that the socket was opened with, judged anew."""
+    async def _caller(self) -> Caller:
+        """Return who calls; looked up for every operation, because a person may become known meanwhile."""
         address = self._websocket.client.host if self._websocket.client else ""
-        return await self._endpoint.door.enter(self._authorization, app_key=self._app_key, address=address)
+        return await self._endpoint.door.enter(self._authorization or None, app_key=self._app_key, address=address)
 
     async def _message(self) -> dict[str, Any]:
         """Return the next message, later where there were too many.
@@ -235,10 +235,10 @@ class Conversation:
         except (BadRequest, DocumentRefused) as problem:
             code = problem.code if isinstance(problem, DocumentRefused) else "BAD_REQUEST"
             await self._tell(id_, operation, refused(code, str(problem)))
-        except Throttled as problem:
-            await self._tell(id_, operation, throttled(problem))
         except Unauthenticated:  # good when the socket was opened
             self._end(Ending.CREDENTIAL_OVER)
+        except Throttled as problem:
+            await self._tell(id_, operation, throttled(problem))
         except IdentityProviderDown as problem:
             await self._tell(id_, operation, refused("INTERNAL", str(problem)))
         except Exception as error:  # the mask of last resort
@@ -246,7 +246,7 @@ class Conversation:
             await self._tell(id_, operation, refused("INTERNAL", MASKED))
 
     async def _run(self, id_: str, operation: _Operation, request: GraphQLRequest) -> None:
-        caller = await self._enter()
+        caller = await self._caller()
         note_caller(caller)
         operation.mutates = self._endpoint.runner.mutates(caller, request)
         result = await self._endpoint.runner.run(caller, request, streaming=True)

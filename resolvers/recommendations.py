@@ -7,14 +7,15 @@ from crm.taste.ranking import RecommendationKind
 from crm.values import Channel
 from resolvers.context import Context
 from resolvers.customers import personalization
-from services.personal_offers import WantedOffers, offers_for, wanted_offers
+from services import personal_offers
+from services.personal_offers import WantedOffers
 from services.recommendations import Wanted, recommend
 from store.client import Document
 
 FIRST_MAX = 50
 
 
-def wanted(context: Context, customer: Document, first: int, kind: RecommendationKind | None) -> Wanted:
+def wanted_products(context: Context, customer: Document, first: int, kind: RecommendationKind | None) -> Wanted:
     """Return what is asked for about one customer.
 
     Raises:
@@ -34,12 +35,12 @@ def wanted(context: Context, customer: Document, first: int, kind: Recommendatio
     )
 
 
-async def lists(context: Context, asked: list[Wanted]) -> Sequence[list[Document]]:
+async def product_lists(context: Context, asked: list[Wanted]) -> Sequence[list[Document]]:
     """Batch function: the list that each of these asks for."""
     return await recommend(context.call, asked)
 
 
-def wanted_of(context: Context, customer: Document, first: int, channel: Channel | None) -> WantedOffers:
+def wanted_offers(context: Context, customer: Document, first: int, channel: Channel | None) -> WantedOffers:
     """Return what is asked for about one customer's offers.
 
     Raises:
@@ -47,7 +48,7 @@ def wanted_of(context: Context, customer: Document, first: int, channel: Channel
     """
     _check(first)
     caller = context.caller
-    return wanted_offers(
+    return personal_offers.wanted_offers(
         context.call,
         customer,
         personalized=personalization(customer)["active"],
@@ -58,9 +59,9 @@ def wanted_of(context: Context, customer: Document, first: int, channel: Channel
     )
 
 
-async def offers(context: Context, asked: list[WantedOffers]) -> Sequence[list[Document]]:
+async def offer_lists(context: Context, asked: list[WantedOffers]) -> Sequence[list[Document]]:
     """Batch function: the offers that each of these asks for."""
-    return await offers_for(context.call, asked)
+    return await personal_offers.offers_for(context.call, asked)
 
 
 def _check(first: int) -> None:

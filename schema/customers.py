@@ -8,12 +8,13 @@ from crm.ids import CUSTOMER, account_of
 from crm.numbers import round_half_up
 from crm.taste.ranking import RecommendationKind
 from crm.values import Channel, ConsentPurpose, ConsentState, LifecycleStage
-from resolvers import customers, feedback, points, purchases, recommendations
+from resolvers import customers, feedback, points, purchases
 from resolvers.lists import PageArguments
+from resolvers.recommendations import offer_lists, product_lists, wanted_offers, wanted_products
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.feedback import Feedback
-from schema.fields import After, Before, First, Info, Last, computed, field, relation, stored
-from schema.listed import listed
+from schema.fields import After, Before, First, Info, Last, computed, relation, stored
+from schema.listed import batched, listed
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
 from schema.recommendations import PersonalOffer, Recommendation
@@ -107,28 +108,30 @@ class Customer(Node):
         """Return a part of the person's feedback."""
         return feedback.of_customer(self["_id"], PageArguments(first, after, last, before))
 
-    @field(
-        "Products for this person, best first, with why. Without a kind: what is bought again beside what is popular."
+    @batched(
+        product_lists,
+        "Products for this person, best first, with why. Without a kind: what is bought again beside what is popular.",
     )
-    async def recommendations(
+    def recommendations(
         self: Any,
         info: Info,
         first: Annotated[int, strawberry.argument(description="How many, at most 50.")] = 10,
         kind: Annotated[RecommendationKind | None, strawberry.argument(description="Only of this kind.")] = None,
     ) -> list[Recommendation]:
         """Return a list of recommendations."""
-        asked = recommendations.wanted(info.context, self, first, kind)
-        return await info.context.load(recommendations.lists, asked)
+        return wanted_products(info.context, self, first, kind)
 
-    @field("Offers that fit this person, best first, with why: public ones and those for this person.")
-    async def offers(
+    @batched(
+        offer_lists,
+        "Offers that fit this person, best first, with why: public ones and those for this person.",
+    )
+    def offers(
         self: Any,
         info: Info,
         first: Annotated[int, strawberry.argument(description="How many, at most 50.")] = 10,
         channel: Annotated[Channel | None, strawberry.argument(description="Only those that hold there.")] = None,
     ) -> list[PersonalOffer]:
         """Return a list of offers."""
-        asked = recommendations.wanted_of(info.context, self, first, channel)
-        return await info.context.load(recommendations.offers, asked)
+        return wanted_offers(info.context, self, first, channel)
 
     is_type_of = known_by(CUSTOMER)

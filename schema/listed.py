@@ -1,4 +1,4 @@
-"""Connections beneath an object: the resolver says which part of which list it is, one batch function fetches it."""
+"""Fields with arguments beneath an object: the resolver says what is asked for, one batch function fetches it."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -11,21 +11,35 @@ from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
 from executor.kinds import KIND, Keyed
-from resolvers.lists import Listing, load_pages
+from resolvers.context import Load
+from resolvers.lists import load_pages
 from schema.fields import Decorator, Info
 
 
 def listed(description: str) -> Decorator:
     """Return the decorator of a connection whose resolver returns the `Listing` it is."""
-    extension = _Listed()
+    return _decorator(_Listed(load_pages), description)
+
+
+def batched(load: Load, description: str) -> Decorator:
+    """Return the decorator of a field whose resolver returns the key under which a batch function has it."""
+    return _decorator(_Batched(load), description)
+
+
+def _decorator(extension: "_Batched", description: str) -> Decorator:
     decorator: Decorator = strawberry.field(
-        description=description, extensions=[extension], metadata={KIND: Keyed(load_pages, extension.bind)}
+        description=description,
+        extensions=[extension],
+        metadata={KIND: Keyed(extension.load, extension.bind)},
     )
     return decorator
 
 
-class _Listed(FieldExtension):
-    """Fetches the part of a list that a resolver names."""
+class _Batched(FieldExtension):
+    """Fetches what a resolver names."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
 
     def apply(self, field: StrawberryField) -> None:
         """Remember the field."""
@@ -33,15 +47,12 @@ class _Listed(FieldExtension):
 
     def resolve(self, next_: Any, source: Any, info: Info, **arguments: Any) -> Any:
         """Resolve, and return what fetches it."""
-        return info.context.load(load_pages, next_(source, info, **arguments))
+        return info.context.load(self.load, next_(source, info, **arguments))
 
     def bind(
         self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
-    ) -> Callable[[Any], Listing]:
-        """Return the resolver with its arguments, which are the same for a whole level.
-
-        A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
-        """
+    ) -> Callable[[Any], Any]:
+        """Return the resolver with its arguments, which are the same for a whole level."""
         field, schema = self._field, raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
         info: Info = schema.config.info_class(_raw_info=raw, _field=field)
         _, given = get_arguments(
@@ -53,6 +64,20 @@ class _Listed(FieldExtension):
             scalar_registry=schema.schema_converter.scalar_registry,
         )
         resolve: Any = field.base_resolver.wrapped_func  # type: ignore[union-attr]  # a decorated field has one
+        return lambda source: resolve(source, **given)
+
+
+class _Listed(_Batched):
+    """Fetches the part of a list that a resolver names."""
+
+    def bind(
+        self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
+    ) -> Callable[[Any], Any]:
+        """Return the resolver with its arguments.
+
+        A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
+        """
+        resolve = super().bind(raw, arguments, selected)
         if "pageInfo" in selected:
-            return lambda source: resolve(source, **given)
-        return lambda source: replace(resolve(source, **given), tells_more=False)
+            return resolve
+        return lambda source: replace(resolve(source), tells_more=False)

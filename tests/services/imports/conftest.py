@@ -1,5 +1,6 @@
 """The real shop's data: as we read it, as pandas does, and cut down to a few households."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from pyarrow import compute, parquet
 from services.imports.journey_files import installed_folder
 from services.imports.journey_reader import Journey
 from tests.services.imports.slow_journey import HOUSEHOLDS
+
+# By number: they redeemed 40 coupons, three of them again, and 755 was mailed a campaign that lasts into 2018.
+MAILED = [22, 755, 1651]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +31,29 @@ def table() -> Any:
     return read.sort_values(["household_id", "transaction_timestamp", "basket_id"], kind="stable", ignore_index=True)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real files, cut down to a few households and to what they bought."""
-    made, real = tmp_path_factory.mktemp("journey"), installed_folder()
-    households = [("household_id", "in", [int(household) for household in HOUSEHOLDS])]
-    lines = parquet.read_table(real / "transactions.parquet", filters=households)
+def cut(made: Path, households: list[int]) -> None:
+    """Write the real files of baskets and products, cut down to some households and to what they bought."""
+    real = installed_folder()
+    lines = parquet.read_table(real / "transactions.parquet", filters=[("household_id", "in", households)])
     sold = compute.unique(lines["product_id"]).to_pylist()
     parquet.write_table(lines, made / "transactions.parquet")
     products = parquet.read_table(real / "products.parquet", filters=[("product_id", "in", sold)])
     parquet.write_table(products, made / "products.parquet")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real files, cut down to a few households and to what they bought; no campaigns."""
+    made = tmp_path_factory.mktemp("journey")
+    cut(made, [int(household) for household in HOUSEHOLDS])
+    return made
+
+
+@pytest.fixture(scope="module")
+def mailed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of households that were mailed campaigns and redeemed coupons, with all campaigns."""
+    made, real = tmp_path_factory.mktemp("mailed"), installed_folder()
+    cut(made, MAILED)
+    for name in ("campaign_descriptions", "campaigns", "coupon_redemptions", "coupons"):
+        shutil.copy(real / f"{name}.parquet", made / f"{name}.parquet")
     return made

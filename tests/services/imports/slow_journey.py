@@ -120,11 +120,13 @@ async def named(world: World) -> dict[str, Any]:
 
 
 def _without_campaigns(stored: dict[str, list[dict[str, Any]]]) -> None:
-    """Leave out what only whole households are given: the tags of campaigns and the coupons that were redeemed."""
+    """Leave out what only whole households are given, tags of campaigns and redeemed coupons, or only single sales."""
     for customer in stored["customers"]:
         customer["tags"] = []
     for purchase in stored["purchases"]:
         purchase.pop("redemptions", None)
+    for account in stored["loyalty_accounts"]:
+        account.pop("recent", None)  # what a sale leaves the next one to know; read from the purchases where it is not
     stored["outbox"] = [event for event in stored["outbox"] if event["topic"] != "OFFER"]
 
 
