@@ -137,7 +137,7 @@ class Conversation:
         except TimeoutError:
             raise Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
         try:
-            with self._endpoint.streams.held(caller, self._authorization or "", self._end):
+            with self._endpoint.streams.held(caller, self._authorization, self._end):
                 await self._send({"type": "connection_ack"})
                 while True:
                     await self._obey(await self._message())
@@ -255,7 +255,7 @@ class Conversation:
             return
         try:
             async for answer in result:
-                if not await self._endpoint.streams.still_good(self._authorization or ""):
+                if not await self._endpoint.streams.still_good(self._authorization):
                     self._end(Ending.CREDENTIAL_OVER)
                     return
                 await self._next(id_, operation, answer)
