@@ -225,11 +225,11 @@ class Engine:
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> Answer:
         """Execute an admitted operation in its time; `root` is the event of a subscription."""
-        async with in_time(context.call, operation.asked) as time:
-            with step("execute"):
+        with step("execute"):
+            async with in_time(context.call, operation.asked) as time:
                 return self.answer_of(await self._execute(operation, context, variables, root))
-        assert time.over
-        return refused("TIMEOUT", TOO_LATE)
+            assert time.over
+            return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None

@@ -37,7 +37,7 @@ async def test_lists_within_the_bound_are_fetched_once_however_often_they_are_as
 
     inner = data["me"]["purchases"]["nodes"][4]["customer"]["purchases"]["nodes"]
     assert len(inner) == 5
-    assert world.commands.names == ["find customers", "find purchases"]
+    assert len(world.commands.names) <= 2, "one for the person and one for the purchases, or one for both"
 
 
 async def test_at_most_twenty_mutations_are_carried_out_at_once(world: World) -> None:
