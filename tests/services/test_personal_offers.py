@@ -154,7 +154,7 @@ async def test_lists_of_many_people_take_as_many_commands_as_one(world: World) -
 
     told = await world.data(document)
 
-    assert [len(one["offers"]) for one in told["customers"]["nodes"]] == [2, 1, 1, 1]
+    assert sorted(len(one["offers"]) for one in told["customers"]["nodes"]) == [1, 1, 1, 2]
     assert sorted(world.commands.names) == [
         "find customers",
         "find offer_audience",

@@ -33,7 +33,8 @@ ACCOUNT_PAGE = """{ me {
     balance { available } tier { qualifyingPoints } lots { remaining } transactions { totalCount nodes { id } }
   }
   purchases(channel: POS) { totalCount nodes { id customer { id } store { id } lines { product { id } } } }
-  feedback { totalCount nodes { id purchase { id } } } } }"""
+  feedback { totalCount nodes { id purchase { id } } }
+  recommendations { product { id } why } offers { offer { id } why } } }"""
 
 
 def conditions(name: str, command: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,7 +73,10 @@ async def use_everything(world: World) -> None:
     await world.data(
         """mutation($a: ID!) {
           updateCustomer(by: {id: $a}, input: {email: "a@example.com"}) @idempotent(key: "u") { replayed }
-          setConsents(customer: {id: $a}, consents: [{purpose: ANALYTICS, state: DENIED, source: "desk"}]) { replayed }
+          setConsents(customer: {id: $a}, consents: [
+            {purpose: ANALYTICS, state: DENIED, source: "desk"}
+            {purpose: PERSONALIZATION, state: GRANTED, source: "desk"}
+          ]) { replayed }
           submitFeedback(input: {kind: NPS, score: 9, channel: WEB, customer: {id: $a}}) { feedback { id } }
         }""",
         {"a": ann},
@@ -180,6 +184,7 @@ async def test_every_command_of_a_customers_life_is_sent_to_one_shard(world: Wor
         "points_transactions",
         "points_lots",
         "feedback",
+        "tastes",
     }
 
 
