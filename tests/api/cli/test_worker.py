@@ -170,7 +170,7 @@ def test_once_says_which_jobs_did_what_and_fails_where_one_did(
     leases.insert_one({"_id": "tiers", "holder": "another", "until": later})
     jobs: Sequence[Job] = (Job("settle", some), Job("tiers", some), Job("birthdays", broken))
     monkeypatch.setattr(upkeep, "JOBS", jobs)
-    monkeypatch.setattr(logs, "configure", lambda: None)
+    monkeypatch.setattr(logs, "configure", lambda settings: None)
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CRM_")]:
         monkeypatch.delenv(name)
