@@ -1,8 +1,10 @@
 """The `crm` command and what does not need a file of its own."""
 
 import json
+import sys
 from typing import Annotated
 
+import structlog
 import typer
 from rich.table import Table
 
@@ -76,5 +78,6 @@ def policy() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Logs go to standard error: what a command prints may be another program's input."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     app()

@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from api import logs
 from api.app import make_shop, open_database
 from api.observability.exposition import exposed
 from api.settings import BadSettings, Settings
@@ -113,7 +112,6 @@ def mongodb_for(settings: Settings, data_dir: Path, purpose: str) -> Iterator[Se
 def with_shop(data_dir: Path, purpose: str, work: Callable[[Shop, Settings], Awaitable[T]]) -> T:
     """Run `work` on the opened shop and return what it returns."""
     with one_sentence(), mongodb_for(load_settings(data_dir), data_dir, purpose) as settings:
-        logs.configure(settings)  # on standard error: what a command prints may be another program's input
         return asyncio.run(run_in_shop(settings, work))
 
 
