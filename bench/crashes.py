@@ -183,7 +183,17 @@ def _sum(entries: list[dict[str, Any]], *types: str) -> int:
 
 
 def _key(data_dir: Path) -> str:
-    """Make a key; tried again while the MongoDB of a server that was killed is still going."""
+    """Return the tills' key, made once: idempotency keys belong to it, and would mean nothing under another.
+
+    Tried again while the MongoDB of a server that was killed is still going.
+    """
+    kept = data_dir / "till.key"
+    if not kept.exists():
+        kept.write_text(_made(data_dir), encoding="ascii")
+    return kept.read_text(encoding="ascii")
+
+
+def _made(data_dir: Path) -> str:
     command = [*CRM, "keys", "create", "--role", "ADMIN", "--json", "--data-dir", str(data_dir)]
     deadline = time.monotonic() + START_SECONDS
     while True:

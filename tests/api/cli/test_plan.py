@@ -1,5 +1,6 @@
 """`crm plan`: how an operation is run, who may run it, and what it sends; it changes nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ PAGE = "query Page { me { email loyalty { balance { available } lots { id } } pu
 @pytest.fixture
 def ask(tmp_path: Path, mongodb_uri: str, driver: str, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("CRM_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("CRM_MONGODB_URI", mongodb_uri)
     monkeypatch.setenv("CRM_MONGODB_DATABASE", "tests_plan")
     monkeypatch.setenv("CRM_MONGO_DRIVER", driver)
