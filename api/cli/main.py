@@ -1,6 +1,7 @@
 """The `crm` command and what does not need a file of its own."""
 
 import json
+import logging
 import sys
 from typing import Annotated
 
@@ -78,6 +79,9 @@ def policy() -> None:
 
 
 def main() -> None:
-    """Run the command line. Logs go to standard error: what a command prints may be another program's input."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    """Run the command line. Of logs only warnings are shown, on standard error; what serves sets up its own."""
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     app()
