@@ -8,7 +8,7 @@ ROUNDS ?= 20
 # What no driver and no executor can change.
 ONCE := api/cli attacks clients crm executor loyalty store/test_embedded.py
 
-.PHONY: setup run test lint types imports tests schema bench crash clean
+.PHONY: setup run test lint types imports tests schema bench speed crash clean
 
 setup: $(VENV)/.ready  ## make the virtual environment with everything pinned by hash
 
@@ -50,6 +50,9 @@ schema: setup  ## write the committed schema file anew
 
 bench: setup  ## measure, and print a table
 	$(BIN)/python -m bench
+
+speed: setup  ## measure this service beside others on the same data; needs Node 20 with npm
+	$(BIN)/python -m bench.speed
 
 crash: setup  ## kill API, server and mongod under load, 20 times; CI does it three times
 	$(BIN)/python -m bench.crashes --rounds $(ROUNDS)

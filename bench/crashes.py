@@ -58,6 +58,8 @@ def crash(data_dir: Path, *, rounds: int, seed: int, connections: int = 8, secon
         with serving(data_dir) as (port, key, server):
             load = asyncio.run(_round(port, key, load, server, victim, connections, chance.uniform(0.5, seconds), seed))
         outcome.killed[victim] = outcome.killed.get(victim, 0) + 1
+        done = f"{len(load.seconds):,} acknowledged, {len(load.unanswered)} to be sent again"
+        print(f"round {round_ + 1} of {rounds}: killed {victim}; {done}", file=sys.stderr, flush=True)
     assert load is not None
     outcome.replayed = len(load.unanswered)
     with serving(data_dir) as (port, key, _):

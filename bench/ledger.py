@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from api.engine import Engine
+from bench.bare_sale import write, written_by
 from bench.crashes import serving
 from bench.tills import Endpoint, Load, prepared, quantile
 from crm.callers import Caller
-from crm.ids import account_of, time_ordered
+from crm.ids import account_of
 from crm.values import Role
 from resolvers.context import Context
 from schema.build import build_schema, executable
@@ -31,8 +32,7 @@ from services.installation import open_shop
 from services.points import adjust_points
 from services.purchases import record_purchase
 from services.validation import parse
-from store.client import Database, Document, Tx
-from store.customers import count_sale
+from store.client import Database
 from store.embedded import EmbeddedMongo
 
 ADMIN = Caller(role=Role.ADMIN, principal="bench", name="Bench")
@@ -133,14 +133,17 @@ async def _sale_against_bare(shop: Shop) -> tuple[float, float]:
     customers = [await _customer(shop, number) for number in range(CUSTOMERS)]
     others = [await _customer(shop, CUSTOMERS + number) for number in range(CUSTOMERS)]
     first = (await record_purchase(shop.call(ADMIN), _sale(shop, customers[0], -1, shop.clock())))["purchase"]
-    written = await _written(shop.database, customers[0], first)
+    (purchase,) = await shop.database["purchases"].find({"_id": first}).to_list(None)
+    written = await written_by(shop.database, purchase)
     ours: list[float] = []
     bare: list[float] = []
     for number in range(SALES):
         sale = _sale(shop, customers[number % CUSTOMERS], number, shop.clock())
         ours.append(await _timed(lambda: record_purchase(shop.call(ADMIN), sale)))  # noqa: B023 -- awaited at once
-        writes = _writes(shop, written, others[number % CUSTOMERS])
-        bare.append(await _timed(lambda: shop.database.transaction(writes)))  # noqa: B023 -- awaited at once
+        other = others[number % CUSTOMERS]
+        bare.append(
+            await _timed(lambda: shop.database.transaction(lambda tx: write(shop.database, written, other, tx)))  # noqa: B023 -- awaited at once
+        )
     return median(ours[CUSTOMERS:]), median(bare[CUSTOMERS:])
 
 
@@ -148,53 +151,6 @@ async def _timed(work: Callable[[], Awaitable[Any]]) -> float:
     began = time.perf_counter()
     await work()
     return time.perf_counter() - began
-
-
-async def _written(database: Database, customer: str, purchase: str) -> dict[str, list[Document]]:
-    """Return what a sale wrote, by collection."""
-    conditions: dict[str, Document] = {
-        "purchases": {"_id": purchase},
-        "points_transactions": {"owner": customer},
-        "points_lots": {"owner": customer},
-        "loyalty_accounts": {"customerId": customer},
-        "keys": {"ref": purchase},
-        "outbox": {"owner": customer, "topic": {"$in": ["PURCHASE", "POINTS"]}},
-    }
-    return {name: await database[name].find(found).to_list(None) for name, found in conditions.items()}
-
-
-def _writes(shop: Shop, written: dict[str, list[Document]], customer: str) -> Callable[[Tx], Awaitable[None]]:
-    """Return a transaction with the writes of one sale and nothing else: same commands, same documents, new ids."""
-    now = shop.clock()
-
-    def fresh(name: str) -> list[Document]:
-        numbers = [time.perf_counter_ns() + index for index in range(len(written[name]))]
-        ids = [time_ordered("new", int(now.timestamp() * 1000), number) for number in numbers]
-        return [
-            {**document, "_id": id_, "owner": customer, "sequence": number}
-            for document, id_, number in zip(written[name], ids, numbers, strict=True)
-        ]
-
-    made = {name: fresh(name) for name in ("purchases", "points_transactions", "points_lots", "keys", "outbox")}
-    (account,) = written["loyalty_accounts"]
-    changes = {name: value for name, value in account.items() if name not in ("_id", "customerId", "locks")}
-
-    async def work(tx: Tx) -> None:
-        database, session = shop.database, tx.session
-        named = {"_id": account_of(customer)}
-        await database["loyalty_accounts"].find_one_and_update(named, {"$inc": {"locks": 1}}, session=session)
-        await database["keys"].insert_many(made["keys"], session=session)
-        await database["purchases"].insert_one(made["purchases"][0], session=session)
-        moved = {**changes, "lastAt": now, "dueAt": now + timedelta(days=700)}
-        await database["loyalty_accounts"].update_one(named, {"$set": moved}, session=session)
-        await database["points_transactions"].insert_many(made["points_transactions"], session=session)
-        await database["points_lots"].insert_many(made["points_lots"], session=session)
-        steps = account["tierSteps"]
-        sale = {"total": 3270, "occurred_at": now, "channel": "POS", "steps": steps}
-        await count_sale(database, customer, **sale, tx=tx)
-        await database["outbox"].insert_many(made["outbox"], session=session)
-
-    return work
 
 
 async def _old_against_young(shop: Shop) -> tuple[float, float]:

@@ -1,0 +1,113 @@
+"""The servers that are compared, each a process of its own on the same database: how it is started and spoken to."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.free_port import free_port
+
+PEERS = Path(__file__).parent / "peers"
+PROJECT = Path(__file__).parents[1]
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A server: `factory` is a Python application, `script` a Node one with its `options`."""
+
+    name: str
+    factory: str | None = None
+    script: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it authenticates as the service does."""
+        return self.factory is not None and self.factory != "bench.bare:create_app"
+
+
+SERVED = "api.cli.served:app"
+PYMONGO = {"CRM_MONGO_DRIVER": "pymongo"}
+CONTENDERS = (
+    Contender(name="this project", factory=SERVED, environ=PYMONGO),
+    Contender(name="this project, on Motor", factory=SERVED, environ={"CRM_MONGO_DRIVER": "motor"}),
+    Contender(name="without plans (graphql-core)", factory=SERVED, environ={**PYMONGO, "CRM_EXECUTOR": "graphql-core"}),
+    Contender(name="without fetch planning", factory=SERVED, environ={**PYMONGO, "CRM_FETCH_PLANNING": "false"}),
+    Contender(name="without shared look-ups", factory=SERVED, environ={**PYMONGO, "CRM_SHARED_LOOKUPS": "false"}),
+    Contender(name="this project's resolvers on plain strawberry + Motor", factory="bench.plain:create_app"),
+    Contender(name="bare Starlette endpoint, same commands", factory="bench.bare:create_app", environ=PYMONGO),
+    Contender(name="Mercurius with JIT", script="mercurius.mjs"),
+    Contender(name="Mercurius with JIT, same aggregation", script="mercurius.mjs", options={"fused": True}),
+    Contender(name="Apollo Server 5", script="apollo.mjs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started server."""
+
+    contender: Contender
+    url: str
+    pid: int
+
+
+@contextmanager
+def running(contender: Contender, shop: dict[str, str]) -> Iterator[Running]:
+    """Start a server on the shop's database, as its CRM_ settings name it, and stop it after the block."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/graphql"
+    with subprocess.Popen(
+        _command(contender, shop, port),
+        cwd=PROJECT,
+        env=_environ(contender, shop),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            _wait(url, process)
+            yield Running(contender, url, process.pid)
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+
+
+def _command(contender: Contender, shop: dict[str, str], port: int) -> list[str]:
+    if contender.script:
+        options = {"uri": shop["CRM_MONGODB_URI"], "database": shop["CRM_MONGODB_DATABASE"], "port": port}
+        return ["node", str(PEERS / contender.script), json.dumps({**options, **contender.options})]
+    assert contender.factory
+    quiet = ["--log-level", "warning", "--no-server-header", "--no-access-log"]
+    return [sys.executable, "-m", "uvicorn", "--factory", contender.factory, "--port", str(port), *quiet]
+
+
+def _environ(contender: Contender, shop: dict[str, str]) -> dict[str, str]:
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    return {**rest, **shop, "NODE_ENV": "production", **contender.environ}
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"{process.args!r} ended"
+        try:
+            urllib.request.urlopen(url, timeout=5)
+        except urllib.error.HTTPError:
+            return  # it answers
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"{url} did not answer.")
