@@ -19,7 +19,7 @@ WRITTEN = ("keys", "purchases", "points_transactions", "points_lots", "outbox")
 
 
 class BareSale:
-    """Answers operation M; the sale that is copied is the latest that the service itself recorded for the bench."""
+    """Answers operation M; the sale that is copied is the first of the bench, which the service itself recorded."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class BareSale:
 
     async def _written(self) -> dict[str, list[Document]]:
         if self._template is None:
-            found = self._database["purchases"].find({"externalId.source": "bench"}, sort=[("_id", -1)], limit=1)
+            found = self._database["purchases"].find({"externalId.source": "bench"}, sort=[("recordedAt", 1)], limit=1)
             (purchase,) = await found.to_list(None)
             self._template = await written_by(self._database, purchase)
         return self._template

@@ -134,6 +134,7 @@ def _operation(
         for server in servers:
             console.print(f"{name} {round_ + 1}/{arguments.rounds} {server.contender.name}", style="dim")
             _slice(name, server, callers, arguments.seconds, results[server.contender.name])
+    console.print(_table({name: results}))
     return dict(results)
 
 

@@ -12,7 +12,7 @@ const scaled = (text, digits) => Math.round(Number(text) * 10 ** digits)
 let template
 async function written() {
   const of = (name) => database.collection(name)
-  const purchase = await of('purchases').findOne({ 'externalId.source': 'bench' }, { sort: { _id: -1 } })
+  const purchase = await of('purchases').findOne({ 'externalId.source': 'bench' }, { sort: { recordedAt: 1 } })
   const from = { owner: purchase.owner, 'source.nodeId': purchase._id }
   const skus = purchase.lines.map((line) => line.sku)
   const entry = await of('points_transactions').findOne(from)
