@@ -74,7 +74,8 @@ async def write(database: Database, template: dict[str, list[Document]], owner: 
         copies[name] = []
         for document in template[name]:
             number += 1
-            id_ = time_ordered("new", int(now.timestamp() * 1000), number)
+            prefix = document["_id"][:3] if name != "keys" else "new"
+            id_ = time_ordered(prefix, int(now.timestamp() * 1000), number)
             copies[name].append({**document, "_id": id_, "owner": owner, "sequence": number})
     (account,) = template["loyalty_accounts"]
     await database["loyalty_accounts"].find_one_and_update(
