@@ -67,7 +67,7 @@ async def _measured(uri: str) -> tuple[float, float]:
             guarded.append(await _seconds(app, key))
             with ExitStack() as without:
                 without.enter_context(patch.object(endpoint, "_door", OpenDoor()))
-                without.enter_context(patch.object(endpoint._engine, "meter", None))
+                without.enter_context(patch.object(endpoint._runner._engine, "meter", None))
                 without.enter_context(patch.object(engine, "in_time", for_ever))
                 without.enter_context(patch.object(PreparedOperation, "forbidden", lambda *_: None))
                 without.enter_context(patch.object(PreparedOperation, "too_much", lambda *_: None))
