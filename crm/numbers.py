@@ -6,6 +6,7 @@ millionths of the currency's unit. No float ever holds any of them.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 QUANTITY_DIGITS = 5
 UNIT_PRICE_DIGITS = 6
@@ -30,14 +31,20 @@ def scaled(text: str, digits: int) -> int:
     return -value if text.startswith("-") else value
 
 
+@lru_cache(maxsize=8192)  # a shop has few prices, and shows them all day
 def decimal(value: int, digits: int, *, trailing_zeros: bool = False) -> str:
     """Return `value`, which has `digits` decimals, as a decimal string."""
-    sign = "-" if value < 0 else ""
-    text = str(abs(value)).rjust(digits + 1, "0")
-    whole, part = (text[:-digits], text[-digits:]) if digits else (text, "")
+    if value < 0:
+        return "-" + decimal(-value, digits, trailing_zeros=trailing_zeros)
+    text = str(value)
+    if not digits:
+        return text
+    if len(text) <= digits:
+        text = text.zfill(digits + 1)
+    part = text[-digits:]
     if not trailing_zeros:
         part = part.rstrip("0")
-    return f"{sign}{whole}.{part}" if part else f"{sign}{whole}"
+    return f"{text[:-digits]}.{part}" if part else text[:-digits]
 
 
 def round_half_up(numerator: int, denominator: int) -> int:

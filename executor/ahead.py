@@ -9,7 +9,7 @@ are there, and only for these.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from executor.kinds import Computed, Keyed, Kind, Load, Related
+from executor.kinds import Answered, Keyed, Kind, Load, Related
 from executor.levels import Level, Run, path_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def go_on(run: Run, field: "FieldPlan", kind: Kind | None, key: Any) -> None:
 
 def _keyed(run: Run, field: "FieldPlan", kind: Kind | None) -> tuple[Load, Callable[[Any], Any]] | None:
     """Return which batch function a field asks, and by which key; None where it asks none for certain."""
-    if isinstance(kind, Computed):
+    if isinstance(kind, Answered):
         kind = kind.needs
     if isinstance(kind, Related):
         return kind.load, kind.key

@@ -11,7 +11,7 @@ from graphql import GraphQLNonNull, Undefined, is_leaf_type
 
 from executor.ahead import bound, go_on
 from executor.completion import must_not_be_null, place
-from executor.kinds import Computed, Keyed, Kind, Related, Stored
+from executor.kinds import Answered, Computed, Keyed, Kind, Related, Stored
 from executor.leaves import plain_class, serializer
 from executor.levels import Level, Run, path_of
 
@@ -29,6 +29,8 @@ def answering(field: "FieldPlan", kind: Kind | None) -> Answer:
         return _stored_leaf(field, kind, inner) if kind.name and is_leaf_type(inner) else _stored(field, kind)
     if isinstance(kind, Computed):
         return _computed(field, kind)
+    if isinstance(kind, Answered):
+        return _answered(field, kind)
     if isinstance(kind, Related):
         return _related(field, kind)
     if isinstance(kind, Keyed):
@@ -72,7 +74,17 @@ def _computed(field: "FieldPlan", kind: Computed) -> Answer:
 
     def answer(run: Run, level: Level) -> None:
         context = run.context
-        _await(run, level, field, _each(lambda source: compute(source, context), level.sources))
+        place(run, level, field, _each(lambda source: compute(source, context), level.sources))
+
+    return answer
+
+
+def _answered(field: "FieldPlan", kind: Answered) -> Answer:
+    ask = kind.answer
+
+    def answer(run: Run, level: Level) -> None:
+        context = run.context
+        _await(run, level, field, _each(lambda source: ask(source, context), level.sources))
 
     return answer
 

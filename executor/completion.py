@@ -17,6 +17,7 @@ from graphql import (
     GraphQLResolveInfo,
     Undefined,
     default_type_resolver,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
 )
@@ -25,6 +26,7 @@ from graphql.pyutils import inspect, is_iterable
 
 from executor.leaves import serializer
 from executor.levels import Level, Run, Spots, located, path_of
+from executor.shapes import Shape, present
 
 if TYPE_CHECKING:
     from executor.plans import FieldPlan, ObjectPlan
@@ -90,14 +92,31 @@ def completion(type_: Any, plan_of: PlanOf) -> Complete:
     """Return how values of a type are completed; whether they may be null is the caller's to see."""
     if isinstance(type_, GraphQLNonNull):
         type_ = type_.of_type
-    if isinstance(type_, GraphQLList):
-        return _list(type_.of_type, completion(type_.of_type, plan_of))
     if is_leaf_type(type_):
         serialize = serializer(type_)
         return lambda _, __, ___, value: serialize(value)
     if is_abstract_type(type_):
         return _abstract(type_, plan_of)
-    return _object(cast("GraphQLObjectType", type_), plan_of)
+    complete = (
+        _list(type_.of_type, completion(type_.of_type, plan_of))
+        if isinstance(type_, GraphQLList)
+        else _object(cast("GraphQLObjectType", type_), plan_of)
+    )
+    named = get_named_type(type_)
+    shape = present(type_, plan_of(named) if isinstance(named, GraphQLObjectType) else None)
+    return _shaped(shape, complete) if shape else complete
+
+
+def _shaped(shape: Shape, complete: Complete) -> Complete:
+    """Complete at one go what needs nobody; what is not as it should be goes the long way, which tells of it."""
+
+    def complete_shaped(completing: Completing, owner: int, spots: Spots, value: Any) -> Any:
+        try:
+            return shape(value, completing.run.context)
+        except Exception:  # noqa: BLE001 -- the long way raises it again, and knows where it is
+            return complete(completing, owner, spots, value)
+
+    return complete_shaped
 
 
 def _list(item_type: Any, complete_item: Complete) -> Complete:

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 
 from graphql import get_named_type, is_abstract_type
 
-from executor.kinds import Computed, Keyed, Kind, Related, Stored
-from executor.plans import FieldPlan, ObjectPlan
+from executor.kinds import Answered, Computed, Keyed, Kind, Related, Stored
+from executor.plans import FieldPlan, ObjectPlan, RootPlan
 
 
-def described(plan: ObjectPlan, depth: int = 0) -> Iterator[str]:
-    """Yield a line for each field, indented by its level: its key, its type, and how it is had."""
+def described(plan: RootPlan) -> Iterator[str]:
+    """Yield a line for each field, indented by its level, then one for each type of which not all is read."""
+    yield from _fields(plan.selection, 0)
+    for name, keys in plan.shown.items():
+        if keys and name not in ("Query", "Mutation"):
+            yield f"read of {name}: {', '.join(keys)}"
+
+
+def _fields(plan: ObjectPlan, depth: int) -> Iterator[str]:
+    """Yield the key, the type and the way of each field."""
     for field in plan.fields:
         alias = "" if field.key == field.name else f" ({field.name})"
         yield f"{'  ' * depth}{field.key}{alias}: {field.definition.type} <- {had(field.kind)}"
@@ -23,7 +31,7 @@ def _beneath(field: FieldPlan, depth: int) -> Iterator[str]:
     for type_, child in field.children.items():
         if abstract:
             yield f"{'  ' * depth}... on {type_}"
-        yield from described(child, depth + abstract)
+        yield from _fields(child, depth + abstract)
 
 
 def had(kind: Kind | None) -> str:
@@ -31,7 +39,9 @@ def had(kind: Kind | None) -> str:
     if isinstance(kind, Stored):
         return f"stored as {kind.name}" if kind.name else "stored"
     if isinstance(kind, Computed):
-        return "computed" + (f", needs {_function(kind.needs.load)}" if kind.needs else "")
+        return "computed"
+    if isinstance(kind, Answered):
+        return "computed" + (f", needs {_function(kind.needs.load)}" if kind.needs else ", or asked for")
     if isinstance(kind, (Related, Keyed)):
         ahead = ", asks ahead for what hangs on the key" if kind.outline else ""
         return f"one call of {_function(kind.load)} for the level{ahead}"

@@ -16,6 +16,10 @@ Load = Callable[[Any, list[Any]], Awaitable[Sequence[Any]]]
 """A batch function: (context, keys) -> values in the order of the keys."""
 
 
+Reads = Collection[str] | None
+"""The keys of a document that a field looks at; None where nobody knows, and the whole document has to be there."""
+
+
 class Loader(Protocol):
     """What a request keeps for one batch function: what it has found so far, and what is asked next."""
 
@@ -31,6 +35,9 @@ class Loaders(Protocol):
     asks_ahead: bool
     """Whether what an object will need may be asked for before the object is there (executor/ahead.py)."""
 
+    shown: Mapping[str, tuple[str, ...]]
+    """By type, the keys of its documents that the operation looks at; all of one left out (executor/projections.py)."""
+
     def loader(self, load: Any, /) -> Loader:
         """Return this request's loader of a batch function."""
 
@@ -41,6 +48,7 @@ class Stored:
 
     get: Callable[[Any], Any]
     name: str | None = None
+    reads: Reads = None
 
 
 Outline = Callable[[Any], Mapping[str, Any]]
@@ -54,6 +62,7 @@ class Related:
     load: Load
     key: Callable[[Any], Any | None]
     outline: Outline | None = None
+    reads: Reads = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +76,30 @@ class Keyed:
     load: Load
     bind: Callable[[GraphQLResolveInfo[Any], dict[str, Any], Collection[str]], Callable[[Any], Any]]
     outline: Outline | None = None
+    reads: Reads = None
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """`compute(source, context)` works it out, or returns an awaitable where somebody has to be asked.
+    """`compute(source, context)` works it out, without asking anybody."""
+
+    compute: Callable[[Any, Any], Any]
+    reads: Reads = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """`answer(source, context)` works it out, or returns an awaitable where somebody has to be asked.
 
     `needs` is what it will ask for in any case.
     """
 
-    compute: Callable[[Any, Any], Any]
+    answer: Callable[[Any, Any], Any]
     needs: Related | None = None
+    reads: Reads = None
 
 
-Kind = Stored | Computed | Related | Keyed
+Kind = Stored | Computed | Answered | Related | Keyed
 
 
 def kind_of(field: GraphQLField) -> Kind | None:

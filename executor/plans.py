@@ -32,7 +32,9 @@ from executor.answering import Answer, answering
 from executor.completion import Complete, completion
 from executor.kinds import Kind, kind_of
 from executor.levels import Level, Run
+from executor.projections import shown
 from executor.selections import Answers, asked_variables, collect
+from executor.shapes import Shape, object_shape
 
 VARIANT_CHARS_MAX = 8192
 """As many plans for other answers to @skip and @include are kept as fit in so many characters of documents."""
@@ -90,16 +92,31 @@ class FieldPlan:
 
 @dataclass(slots=True, eq=False)
 class ObjectPlan:
-    """A selection set for one type. `blank` is its answer with every field null and __typename in place."""
+    """A selection set for one type. `blank` is its answer with every field null and __typename in place.
+
+    `shape` makes the whole answer of a source, where nobody has to be asked.
+    """
 
     type: GraphQLObjectType
     blank: dict[str, Any]
     fields: list[FieldPlan]
+    shape: Shape | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shape = object_shape(self)
 
     def fill(self, run: Run, level: Level) -> None:
         """Answer every field of a level, or ask for it."""
         for one in self.fields:
             one.answer(run, level)
+
+
+@dataclass(frozen=True, slots=True)
+class RootPlan:
+    """A whole operation: what is selected of its root, and by type what of the documents is looked at."""
+
+    selection: ObjectPlan
+    shown: Mapping[str, tuple[str, ...]]
 
 
 class Operation:
@@ -119,12 +136,12 @@ class Operation:
         }
         self._root = root
         self._asked = asked_variables(self.fragments, node.selection_set)
-        self._plans: dict[tuple[bool, ...], ObjectPlan] = {}
+        self._plans: dict[tuple[bool, ...], RootPlan] = {}
         self._plans_max = max(1, VARIANT_CHARS_MAX // len(node.loc.source.body)) if node.loc else 1
         if not self._asked:
             self.plan({})
 
-    def plan(self, answers: Answers) -> ObjectPlan:
+    def plan(self, answers: Answers) -> "RootPlan":
         """Return the plan for these answers to @skip and @include.
 
         Raises:
@@ -136,9 +153,10 @@ class Operation:
         known = self._plans.get(given)  # type: ignore[arg-type]  # booleans, as was just seen
         if known is None:
             try:
-                known = _Compiler(self.schema, self.fragments, answers).selection(self._root, [self.node])
+                selected = _Compiler(self.schema, self.fragments, answers).selection(self._root, [self.node])
             except RecursionError:
                 raise NotCompiled from None
+            known = RootPlan(selected, shown(selected))
             if len(self._plans) >= self._plans_max:
                 self._plans.clear()
             self._plans[given] = known  # type: ignore[index]
@@ -161,24 +179,25 @@ class Ready:
     """An operation with a plan and with variables: all that is left is to run it."""
 
     operation: Operation
-    plan: ObjectPlan
+    plan: RootPlan
     variables: Any
 
     async def execute(self, context: Any, root: Any = None) -> ExecutionResult:
         """Run the operation."""
-        run = Run(self.operation, context, self.variables)
-        level = Level(self.plan.blank)
+        context.shown = self.plan.shown
+        run, plan = Run(self.operation, context, self.variables), self.plan.selection
+        level = Level(plan.blank)
         level.add(root, 0, ())
         if self.operation.node.operation is OperationType.MUTATION:
             await self._serially(run, level)
         else:
-            self.plan.fill(run, level)
+            plan.fill(run, level)
             await run.drain()
         return ExecutionResult(None if run.dead else level.results[0], run.errors() or None)
 
     async def _serially(self, run: Run, level: Level) -> None:
         """Carry mutations out one after the other; one that leaves no data behind ends it."""
-        for one in self.plan.fields:
+        for one in self.plan.selection.fields:
             one.answer(run, level)
             await run.drain()
             if run.dead:

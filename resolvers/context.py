@@ -1,11 +1,11 @@
 """What one request carries: the call, and the loaders that turn a level's keys into one question."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from crm.callers import Caller
-from resolvers.loader import Loader
+from resolvers.loader import Loader, Wave
 from services.context import Call
 
 Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
@@ -14,14 +14,17 @@ Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
 class Context:
     """One request. A batch function's loader lives as long as the request, or until a mutation changed things.
 
-    `reads` is what batch functions read by: it puts together what is asked for at the same time.
+    `reads` is what batch functions read by: it puts together what is asked for at the same time. `shown` is what they
+    read of each type's documents: all of those left out.
     """
 
     def __init__(self, call: Call) -> None:
         self.call = call
         self.reads = call.shop.reader()
         self.asks_ahead = call.shop.fetch_planning
+        self.shown: Mapping[str, tuple[str, ...]] = {}
         self._loaders: dict[Load, Loader] = {}
+        self._wave = Wave(self.reads.together)
 
     @property
     def caller(self) -> Caller:
@@ -32,7 +35,7 @@ class Context:
         """Return this request's loader of a batch function."""
         loader = self._loaders.get(load)
         if loader is None:
-            loader = self._loaders[load] = Loader(partial(load, self))
+            loader = self._loaders[load] = Loader(partial(load, self), self._wave)
         return loader
 
     async def load(self, load: Load, key: Any) -> Any:

@@ -19,10 +19,11 @@ from store.words import starts_with
 
 async def by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: customers by id; for a customer everybody else is missing, unasked."""
+    shown = context.shown.get("Customer")
     if context.caller.role is not Role.CUSTOMER:
-        return await customers.by_ids(context.reads, ids)
+        return await customers.by_ids(context.reads, ids, shown)
     own = context.caller.customer_id
-    (me,) = await customers.by_ids(context.reads, [own]) if own in ids and own else [None]
+    (me,) = await customers.by_ids(context.reads, [own], shown) if own in ids and own else [None]
     return [me if id_ == own else None for id_ in ids]
 
 

@@ -37,7 +37,7 @@ class PageArguments:
 class Listing:
     """A part of one list; the same part is fetched once a request.
 
-    `tells_more`: whether it says if the list goes on.
+    `tells_more`: whether it says if the list goes on. `fields`: what is read of its documents, None for all.
     """
 
     collection: str
@@ -47,6 +47,7 @@ class Listing:
     asked: str
     """The filter in words: what the client filtered by."""
     tells_more: bool = True
+    fields: tuple[str, ...] | None = None
 
     @property
     def mark(self) -> str:
@@ -131,7 +132,8 @@ def _no_cursor(name: str) -> Refusal:
 async def load_pages(context: Context, listings: list[Listing]) -> Sequence[Document]:
     """Batch function: return a connection for every list."""
     requests = [
-        ListRequest(item.collection, item.filter, item.order, item.window, item.tells_more) for item in listings
+        ListRequest(item.collection, item.filter, item.order, item.window, item.tells_more, item.fields)
+        for item in listings
     ]
     found = await pages.fetch(context.reads, requests)
     return [_connection(listing_, page) for listing_, page in zip(listings, found, strict=True)]

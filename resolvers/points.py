@@ -18,6 +18,22 @@ from store import keys, ledger
 from store.client import Document, Tx
 from store.collections import TRANSACTIONS
 
+TOTALS = (
+    "customerId",
+    "sequence",
+    "available",
+    "pending",
+    "held",
+    "debt",
+    "lifetimeEarned",
+    "lastAt",
+    "nextExpiry",
+    "dueAt",
+    "activityAt",
+    "sliding",
+)
+"""What of an account its totals at any instant are worked out from."""
+
 
 def outline(account_id: str) -> Document:
     """Return what is known of an account from its id alone."""
@@ -26,11 +42,12 @@ def outline(account_id: str) -> Document:
 
 async def accounts(context: Context, ids: list[str]) -> Sequence[Document | None]:
     """Batch function: loyalty accounts by id; for a customer those of others are missing."""
+    shown = context.shown.get("LoyaltyAccount")
     if context.caller.role is Role.CUSTOMER:
         own = account_of(context.caller.customer_id) if context.caller.customer_id else None
-        (mine,) = await ledger.by_ids(context.reads, [own]) if own in ids and own else [None]
+        (mine,) = await ledger.by_ids(context.reads, [own], shown) if own in ids and own else [None]
         return [mine if id_ == own else None for id_ in ids]
-    return await ledger.by_ids(context.reads, ids)
+    return await ledger.by_ids(context.reads, ids, shown)
 
 
 def balance(context: Context, account: Document) -> Document | Awaitable[Document]:

@@ -12,6 +12,9 @@ from services.standing import outdated
 from store import ledger, programs, purchases
 from store.client import Document
 
+READS = ("_id", "customerId", "qualifying", "ladders", "tierSteps")
+"""What of an account its tier is worked out from."""
+
 
 def tier(context: Context, account: Document) -> Document | Awaitable[Document]:
     """Return the tier held at this instant, since and until when, and the way to the next.

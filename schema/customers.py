@@ -76,19 +76,24 @@ class Customer(Node):
     tags: list[str] = stored("The shop's labels.")
     consents: list[Consent] = stored("What the person said about each purpose.")
     personalization: Personalization = computed(
-        lambda customer, _: customers.personalization(customer), "What a missing consent withholds."
+        lambda customer, _: customers.personalization(customer),
+        "What a missing consent withholds.",
+        reads=("consents",),
     )
     referral_code: str | None = stored("The code by which this person refers others.")
-    lifecycle_stage: LifecycleStage = computed(customers.stage, "Where the person stands with the shop now.")
+    lifecycle_stage: LifecycleStage = computed(
+        customers.stage, "Where the person stands with the shop now.", reads=("metrics",)
+    )
     metrics: CustomerMetrics = stored("What the purchases add up to.")
     loyalty: LoyaltyAccount = relation(
         points.accounts,
         "The person's points.",
         key=lambda customer: account_of(customer["_id"]),
         outline=points.outline,
+        reads=("_id",),
     )
 
-    @listed("Purchases through every channel, newest first.")
+    @listed("Purchases through every channel, newest first.", reads=("_id",))
     def purchases(
         self: Any,
         info: Info,
@@ -101,7 +106,7 @@ class Customer(Node):
         """Return a part of the purchase history."""
         return purchases.of_customer(self["_id"], channel, PageArguments(first, after, last, before))
 
-    @listed("What the person has said, newest first.")
+    @listed("What the person has said, newest first.", reads=("_id",))
     def feedback(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Feedback]:

@@ -17,7 +17,7 @@ from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from crm.refusals import Refusal, Refusals, invalid
-from executor.kinds import KIND, Computed, Keyed, Kind, Outline, Related, Stored
+from executor.kinds import KIND, Answered, Computed, Keyed, Kind, Outline, Reads, Related, Stored
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
@@ -51,19 +51,24 @@ def stored(description: str, at: str | None = None) -> Any:
     def resolve(root: Any) -> Any:
         return value_at(root, at)
 
-    return _of_kind(Stored(resolve), resolve, description)
+    return _of_kind(Stored(resolve, reads=(at.partition(".")[0],)), resolve, description)
 
 
-def computed(compute: Callable[[Any, Context], Any], description: str) -> Any:
-    """Return a field that is worked out from the document and the request, without asking anybody."""
+def computed(compute: Callable[[Any, Context], Any], description: str, *, reads: Reads = None) -> Any:
+    """Return a field that is worked out from the document and the request, without asking anybody.
+
+    `reads` are the keys of the document that it looks at, here as in all that follow; None for any.
+    """
 
     def resolve(root: Any, info: Info) -> Any:
         return compute(root, info.context)
 
-    return _of_kind(Computed(compute), resolve, description)
+    return _of_kind(Computed(compute, reads), resolve, description)
 
 
-def answered(answer: Callable[[Context, Any], Any], description: str, *, needs: Related | None = None) -> Any:
+def answered(
+    answer: Callable[[Context, Any], Any], description: str, *, needs: Related | None = None, reads: Reads = None
+) -> Any:
     """Return a field worked out from the document by a resolver that may have to ask.
 
     `answer` returns the value where it has it, and an awaitable only where somebody has to be asked; `needs` is what
@@ -73,10 +78,17 @@ def answered(answer: Callable[[Context, Any], Any], description: str, *, needs: 
     def resolve(root: Any, info: Info) -> Any:
         return answer(info.context, root)
 
-    return _of_kind(Computed(lambda root, context: answer(context, root), needs), resolve, description)
+    return _of_kind(Answered(lambda root, context: answer(context, root), needs, reads), resolve, description)
 
 
-def relation(load: Load, description: str, *, key: Callable[[Any], Any | None], outline: Outline | None = None) -> Any:
+def relation(
+    load: Load,
+    description: str,
+    *,
+    key: Callable[[Any], Any | None],
+    outline: Outline | None = None,
+    reads: Reads = None,
+) -> Any:
     """Return a field answered by a batch function for the key of each parent; no key, no answer.
 
     `outline` is what is known of an object from its key alone, so that its own relations can be asked for with it.
@@ -86,7 +98,7 @@ def relation(load: Load, description: str, *, key: Callable[[Any], Any | None], 
         wanted = key(root)
         return None if wanted is None else await info.context.load(load, wanted)
 
-    return _of_kind(Related(load, key, outline), resolve, description)
+    return _of_kind(Related(load, key, outline, reads), resolve, description)
 
 
 def own(load: Load, description: str, *, key: Callable[[Context], Any | None], outline: Outline) -> Any:
@@ -113,7 +125,7 @@ def kind_of(field: StrawberryField) -> Kind | None:
         return kind
     name = field.python_name
     if name == "id":
-        return Stored(lambda source: default_resolver(source, name))
+        return Stored(lambda source: default_resolver(source, name), reads=("_id", "id"))
     key = to_camel(name)
     return Stored(lambda source: source.get(key), key)
 

@@ -5,32 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 import strawberry
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLResolveInfo, get_named_type
 from strawberry.extensions import FieldExtension
 from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
-from executor.kinds import KIND, Keyed
+from executor.kinds import KIND, Keyed, Reads
 from resolvers.context import Load
-from resolvers.lists import load_pages
+from resolvers.lists import Listing, load_pages
 from schema.fields import Decorator, Info
 
 
-def listed(description: str) -> Decorator:
-    """Return the decorator of a connection whose resolver returns the `Listing` it is."""
-    return _decorator(_Listed(load_pages), description)
+def listed(description: str, *, reads: Reads = None) -> Decorator:
+    """Return the decorator of a connection whose resolver returns the `Listing` it is, `reads` keys of its document."""
+    return _decorator(_Listed(load_pages), description, reads)
 
 
 def batched(load: Load, description: str) -> Decorator:
     """Return the decorator of a field whose resolver returns the key under which a batch function has it."""
-    return _decorator(_Batched(load), description)
+    return _decorator(_Batched(load), description, None)
 
 
-def _decorator(extension: "_Batched", description: str) -> Decorator:
+def _decorator(extension: "_Batched", description: str, reads: Reads) -> Decorator:
     decorator: Decorator = strawberry.field(
         description=description,
         extensions=[extension],
-        metadata={KIND: Keyed(extension.load, extension.bind)},
+        metadata={KIND: Keyed(extension.load, extension.bind, reads=reads)},
     )
     return decorator
 
@@ -77,7 +77,17 @@ class _Listed(_Batched):
 
         A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
         """
-        resolve = super().bind(raw, arguments, selected)
-        if "pageInfo" in selected:
-            return resolve
-        return lambda source: replace(resolve(source), tells_more=False)
+        resolve, more, fields = super().bind(raw, arguments, selected), "pageInfo" in selected, _shown(raw)
+        return lambda source: replace(resolve(source), tells_more=more, fields=fields)
+
+
+def shown_part(info: Info, part: Listing) -> Listing:
+    """Return a part of a list of whose documents no more is read than what the operation looks at."""
+    return replace(part, fields=_shown(info._raw_info))
+
+
+def _shown(raw: GraphQLResolveInfo[Any]) -> tuple[str, ...] | None:
+    connection: Any = get_named_type(raw.return_type)
+    node: Any = get_named_type(connection.fields["nodes"].type)
+    shown: tuple[str, ...] | None = raw.context.shown.get(node.name)
+    return shown

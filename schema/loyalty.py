@@ -162,14 +162,17 @@ class RewardOption:
 class LoyaltyAccount(Node):
     """One person has one."""
 
-    balance: PointsBalance = answered(points.balance, "The totals now.")
-    tier: TierStatus = answered(tiers.tier, "The tier now.")
+    balance: PointsBalance = answered(points.balance, "The totals now.", reads=points.TOTALS)
+    tier: TierStatus = answered(tiers.tier, "The tier now.", reads=tiers.READS)
     lots: list[PointsLot] = answered(
         points.lots,
         "Lots with points left, soonest to expire first.",
         needs=Related(points.all_live_lots, lambda account: account["customerId"]),
+        reads=points.TOTALS,
     )
-    holds: list[PointsHold] = answered(points.holds, "Holds that are active now, soonest to time out first.")
+    holds: list[PointsHold] = answered(
+        points.holds, "Holds that are active now, soonest to time out first.", reads=("customerId", "held")
+    )
     rewards: list[RewardOption] = answered(
         programs.options, "Rewards that can be had now, the cheapest first, and what is missing for each."
     )
@@ -185,7 +188,10 @@ class LoyaltyAccount(Node):
             raise invalid(str(problem), "at") from None
         return await points.balance_as_of(info.context, self, instant)
 
-    @listed("The ledger, newest first; what fell due stands in it once it is written down, within about a second.")
+    @listed(
+        "The ledger, newest first; what fell due stands in it once it is written down, within about a second.",
+        reads=("customerId",),
+    )
     def transactions(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[PointsTransaction]:

@@ -82,10 +82,15 @@ class Purchase(Node):
 
     external_id: ExternalId = stored("Its id in the system that recorded it.")
     customer: Annotated["Customer", strawberry.lazy("schema.customers")] | None = relation(
-        customers.by_ids, "Who bought; null while anonymous.", key=lambda purchase: purchase["customerId"]
+        customers.by_ids,
+        "Who bought; null while anonymous.",
+        key=lambda purchase: purchase["customerId"],
+        reads=("customerId",),
     )
     channel: Channel = stored("Where it was sold.")
-    store: Store | None = relation(purchases.shop_things, "The store.", key=lambda purchase: purchase["storeId"])
+    store: Store | None = relation(
+        purchases.shop_things, "The store.", key=lambda purchase: purchase["storeId"], reads=("storeId",)
+    )
     terminal_id: str | None = stored("The till.")
     occurred_at: DateTime = stored("The till's time of the sale.")
     recorded_at: DateTime = stored("When it arrived here.")
@@ -102,6 +107,7 @@ class Purchase(Node):
     redemptions: list[OfferRedemption] = computed(
         lambda purchase, _: purchase.get("redemptions", []),
         "The offers it redeemed, in the order in which they applied.",
+        reads=("redemptions",),
     )
 
     is_type_of = known_by(PURCHASE)

@@ -12,6 +12,7 @@ from schema.common import Connection, Node
 from schema.customers import Customer
 from schema.feedback import Feedback
 from schema.fields import After, Before, First, Info, Last, own, query
+from schema.listed import shown_part
 from schema.loyalty import LoyaltyProgram
 from schema.offers import Offer
 from schema.purchases import Purchase
@@ -70,7 +71,7 @@ class Query:
     ) -> Connection[Customer] | None:
         """Return a part of the list."""
         part = customers.list_of(info.context, filter, sort, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return await info.context.load(load_pages, shown_part(info, part))
 
     @query("One purchase by exactly one key.")
     async def purchase(
@@ -93,7 +94,7 @@ class Query:
     ) -> Connection[Product] | None:
         """Return a part of the list."""
         part = purchases.products_list(search, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return await info.context.load(load_pages, shown_part(info, part))
 
     @query("Stores, by code.")
     async def stores(
@@ -101,7 +102,7 @@ class Query:
     ) -> Connection[Store] | None:
         """Return a part of the list."""
         part = purchases.stores_list(PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return await info.context.load(load_pages, shown_part(info, part))
 
     @query("The loyalty programme in force now.")
     async def loyalty_program(self, info: Info) -> LoyaltyProgram:
@@ -120,7 +121,7 @@ class Query:
     ) -> Connection[Offer] | None:
         """Return a part of the list."""
         part = offers.list_of(info.context, channel, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return await info.context.load(load_pages, shown_part(info, part))
 
     @query("One offer; for a customer also one that is addressed to them, or whose code they were issued.")
     async def offer(
@@ -148,4 +149,4 @@ class Query:
     ) -> Connection[Feedback] | None:
         """Return a part of the list."""
         part = feedback.list_of(filter, PageArguments(first, after, last, before))
-        return await info.context.load(load_pages, part)
+        return await info.context.load(load_pages, shown_part(info, part))

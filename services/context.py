@@ -19,7 +19,6 @@ from services.notebook import Notebook
 from store.client import Database
 from store.fetching import Fused, Separate, Shared
 from store.idempotency import Claim
-from store.reads import Reader
 
 
 def utc_now() -> datetime:
@@ -60,7 +59,7 @@ class Shop:
         self.notebook = Notebook(self.database, self.clock)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
 
-    def reader(self) -> Reader:
+    def reader(self) -> Fused | Separate:
         """Return what one request reads by outside of transactions."""
         return Fused(self.database, self._look_ups) if self.fetch_planning else Separate(self.database, self._look_ups)
 

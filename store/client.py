@@ -26,7 +26,7 @@ from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
 from store.deadlines import NEVER, apart, end
-from store.reads import READS_MAX, Document, Filter, Read, by_id, look_up, union
+from store.reads import READS_MAX, Document, Fields, Filter, Read, by_id, look_up, union
 
 __all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
 
@@ -87,9 +87,7 @@ class Database:
 
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""
-        cursor = self._database[collection].aggregate(
-            pipeline, session=tx.session if tx else None, batchSize=AGGREGATE_BATCH
-        )
+        cursor = self[collection].aggregate(pipeline, session=tx.session if tx else None, batchSize=AGGREGATE_BATCH)
         if self.driver == "pymongo":
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)
@@ -120,9 +118,9 @@ class Database:
             found += await self._read(reads[start : start + READS_MAX], tx)
         return found
 
-    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        """Return the documents with these ids, by id."""
-        return by_id(await self._read_one(look_up(collection, ids), None))
+    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
+        """Return the documents with these ids, by id; `fields` of each, None for all."""
+        return by_id(await self._read_one(look_up(collection, ids, fields), None))
 
     async def _read(self, reads: Sequence[Read], tx: Tx | None) -> list[list[Document]]:
         if len(reads) == 1:
@@ -134,9 +132,11 @@ class Database:
 
     async def _read_one(self, read: Read, tx: Tx | None) -> list[Document]:
         if read.then:
-            return await self.aggregate(read.collection, read.stages, tx=tx)
+            return await self.aggregate(read.collection, read.stages(), tx=tx)
         sort, session = list(read.sort.items()) if read.sort else None, tx.session if tx else None
-        cursor = self._database[read.collection].find(read.filter, sort=sort, limit=read.limit or 0, session=session)
+        cursor = self[read.collection].find(
+            read.filter, read.projection, sort=sort, limit=read.limit or 0, session=session
+        )
         documents: list[Document] = await cursor.to_list(None)
         return documents
 

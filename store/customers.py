@@ -8,7 +8,7 @@ from crm.values import CustomerSort
 from store.client import Database, Document, Tx
 from store.collections import CUSTOMERS
 from store.pages import Order
-from store.reads import Reader
+from store.reads import Fields, Reader
 from store.words import fold
 
 ORDERS = {
@@ -36,9 +36,9 @@ def sort_name(customer: Mapping[str, Any]) -> str:
     return fold(f"{customer.get('lastName') or ''} {customer.get('firstName') or ''}")
 
 
-async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
-    """Return customers in the order of `ids`."""
-    found = await reader.by_ids(CUSTOMERS, ids)
+async def by_ids(reader: Reader, ids: Sequence[str], fields: Fields = None) -> list[Document | None]:
+    """Return customers in the order of `ids`; `fields` of each, None for all."""
+    found = await reader.by_ids(CUSTOMERS, ids, fields)
     return [found.get(id_) for id_ in ids]
 
 

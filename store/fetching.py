@@ -11,13 +11,17 @@ Nothing in here takes a session, so nothing read in a transaction is ever fused 
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from store.client import Database
-from store.reads import Document, Read, by_id, look_up
+from store.reads import Document, Fields, Read, by_id, look_up
 from store.ticks import Tick
+
+KINDS_MAX = 1000
+"""As many kinds of look-ups, a collection and what is read of it, are kept at hand."""
 
 
 class Shared:
@@ -25,17 +29,22 @@ class Shared:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ticks: dict[str, Tick[frozenset[str], dict[str, Document]]] = {}
+        self._ticks: OrderedDict[tuple[str, Fields], Tick[frozenset[str], dict[str, Document]]] = OrderedDict()
 
-    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        """Return the documents with these ids, and perhaps others': take what you asked for."""
-        tick = self._ticks.get(collection)
+    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
+        """Return the documents with these ids, by id; `fields` of each, None for all."""
+        kind = (collection, fields)
+        tick = self._ticks.get(kind)
         if tick is None:
-            tick = self._ticks[collection] = Tick(lambda asked: self._together(collection, asked))
+            tick = self._ticks[kind] = Tick(lambda asked: self._together(collection, fields, asked))
+            if len(self._ticks) > KINDS_MAX:  # the oldest goes; who asks there now is answered all the same
+                self._ticks.popitem(last=False)
         return await tick.ask(frozenset(ids))
 
-    async def _together(self, collection: str, asked: Sequence[frozenset[str]]) -> Sequence[dict[str, Document]]:
-        found = await self._database.by_ids(collection, sorted(frozenset().union(*asked)))
+    async def _together(
+        self, collection: str, fields: Fields, asked: Sequence[frozenset[str]]
+    ) -> Sequence[dict[str, Document]]:
+        found = await self._database.by_ids(collection, sorted(frozenset().union(*asked)), fields)
         return [{id_: found[id_] for id_ in ids if id_ in found} for ids in asked]
 
 
@@ -48,15 +57,21 @@ class Fused:
     def __init__(self, database: Database, look_ups: Database | Shared) -> None:
         self._database = database
         self._look_ups = look_ups
-        self._tick: Tick[Sequence[Read], list[list[Document]]] = Tick(self._together)
+        self._tick: Tick[Sequence[Read], list[list[Document]]] | None = None
+
+    def together(self, several: bool) -> None:
+        """Hear whether several batch functions begin to read now: only then is there anything to wait for."""
+        self._tick = Tick(self._together) if several else None
 
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
-        return await self._tick.ask(reads)
+        return await (self._tick.ask(reads) if self._tick else self._database.read(reads))
 
-    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        """Return the documents with these ids, by id."""
-        (documents,) = await self._tick.ask([look_up(collection, ids)])
+    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
+        """Return the documents with these ids, by id; `fields` of each, None for all."""
+        if self._tick is None:
+            return await self._look_ups.by_ids(collection, ids, fields)
+        (documents,) = await self._tick.ask([look_up(collection, ids, fields)])
         return by_id(documents)
 
     async def _together(self, asked: Sequence[Sequence[Read]]) -> Sequence[list[list[Document]]]:
@@ -69,7 +84,7 @@ class Fused:
         return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
 
     async def _looked_up(self, read: Read) -> list[Document]:
-        return list((await self._look_ups.by_ids(read.collection, read.ids or ())).values())
+        return list((await self._look_ups.by_ids(read.collection, read.ids or (), read.fields)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +94,13 @@ class Separate:
     database: Database
     look_ups: Database | Shared
 
+    def together(self, several: bool) -> None:
+        """Hear whether several batch functions begin to read now: it is all the same here."""
+
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
         return await self.database.read(reads)
 
-    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        """Return the documents with these ids, by id."""
-        return await self.look_ups.by_ids(collection, ids)
+    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
+        """Return the documents with these ids, by id; `fields` of each, None for all."""
+        return await self.look_ups.by_ids(collection, ids, fields)

@@ -18,7 +18,7 @@ from store import holds
 from store.client import Database, Document, Tx
 from store.collections import ACCOUNTS, HOLDS, LOTS, TRANSACTIONS
 from store.pages import Order
-from store.reads import Read, Reader
+from store.reads import Fields, Read, Reader
 
 NEWEST_FIRST = Order("sequence", descending=True, unique=True)
 
@@ -195,9 +195,9 @@ async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
     return found
 
 
-async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
-    """Return accounts in the order of `ids`."""
-    found = await reader.by_ids(ACCOUNTS, ids)
+async def by_ids(reader: Reader, ids: Sequence[str], fields: Fields = None) -> list[Document | None]:
+    """Return accounts in the order of `ids`; `fields` of each, None for all."""
+    found = await reader.by_ids(ACCOUNTS, ids, fields)
     return [found.get(id_) for id_ in ids]
 
 

@@ -41,7 +41,8 @@ class Window:
 class ListRequest:
     """One list: of which collection, what is in it, in which order, and which part of it.
 
-    `tells_more`: whether anybody wants to know if the list goes on.
+    `tells_more`: whether anybody wants to know if the list goes on. `fields`: what is read of the documents beside
+    what they are sorted by, None for all.
     """
 
     collection: str
@@ -49,6 +50,7 @@ class ListRequest:
     order: Order
     window: Window
     tells_more: bool = True
+    fields: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _group(request: ListRequest) -> Hashable:
     if alone or "owner" not in request.filter:
         return id(request)
     rest = {name: value for name, value in request.filter.items() if name != "owner"}
-    return (request.collection, request.order, repr(rest))
+    return (request.collection, request.order, request.fields, repr(rest))
 
 
 def _first_of_each(requests: Sequence[ListRequest]) -> Read:
@@ -106,12 +108,26 @@ def _first_of_each(requests: Sequence[ListRequest]) -> Read:
         example.collection,
         {**example.filter, "owner": {"$in": owners}},
         sort={"owner": 1, **_sort(example)},
-        then=[{"$group": {"_id": "$owner", "first": {"$first": "$$ROOT"}}}],
+        then=[{"$group": {"_id": "$owner", "first": {"$first": "$$ROOT"}}}, *_of_first(example)],
     )
 
 
+def _of_first(request: ListRequest) -> list[Filter]:
+    fields = _fields(request)
+    return [] if fields is None else [{"$project": dict.fromkeys([f"first.{name}" for name in ("_id", *fields)], 1)}]
+
+
+def _fields(request: ListRequest) -> tuple[str, ...] | None:
+    """Return what is read of the documents; what they are sorted by is needed for their cursors."""
+    if request.fields is None:
+        return None
+    return tuple(dict.fromkeys((*request.fields, request.order.field.partition(".")[0])))
+
+
 def _read(request: ListRequest) -> Read:
-    return Read(request.collection, _match(request), sort=_sort(request), limit=_limit(request))
+    return Read(
+        request.collection, _match(request), sort=_sort(request), limit=_limit(request), fields=_fields(request)
+    )
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:

@@ -6,13 +6,18 @@ from typing import Any, Protocol
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
+Fields = tuple[str, ...] | None
 READS_MAX = 100
 """As many reads as one command takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Documents of one collection; `then` are further stages of a pipeline, `ids` says that it looks these up alone."""
+    """Documents of one collection.
+
+    `then` are further stages of a pipeline, `ids` says that it looks these up alone, `fields` is what is read of each
+    document beside its `_id`, None for all of it.
+    """
 
     collection: str
     filter: Filter
@@ -20,16 +25,27 @@ class Read:
     limit: int | None = None
     then: Sequence[Filter] = ()
     ids: tuple[str, ...] | None = None
+    fields: Fields = None
 
     @property
-    def stages(self) -> list[Filter]:
-        """The read as a pipeline."""
+    def projection(self) -> dict[str, int] | None:
+        """What is read of each document, in MongoDB's words."""
+        return None if self.fields is None else dict.fromkeys(("_id", *self.fields), 1)
+
+    def stages(self, mark: int | None = None) -> list[Filter]:
+        """Return the read as a pipeline; every document is marked with a number as `_list`, where one is given."""
         stages: list[Filter] = [{"$match": self.filter}]
         if self.sort:
             stages.append({"$sort": self.sort})
         if self.limit is not None:
             stages.append({"$limit": self.limit})
-        return [*stages, *self.then]
+        stages += self.then
+        shown, marked = self.projection, {} if mark is None else {"_list": {"$literal": mark}}
+        if shown is not None:
+            stages.append({"$project": shown | marked})
+        elif marked:
+            stages.append({"$set": marked})
+        return stages
 
 
 class Reader(Protocol):
@@ -38,14 +54,14 @@ class Reader(Protocol):
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
 
-    async def by_ids(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        """Return the documents with these ids, by id."""
+    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
+        """Return the documents with these ids, by id; `fields` of each, None for all."""
 
 
-def look_up(collection: str, ids: Iterable[str]) -> Read:
+def look_up(collection: str, ids: Iterable[str], fields: Fields = None) -> Read:
     """Return the read of the documents with these ids."""
     wanted = tuple(dict.fromkeys(ids))
-    return Read(collection, {"_id": {"$in": list(wanted)}}, ids=wanted)
+    return Read(collection, {"_id": {"$in": list(wanted)}}, ids=wanted, fields=fields)
 
 
 def by_id(documents: Iterable[Document]) -> dict[str, Document]:
@@ -58,5 +74,5 @@ def union(reads: Sequence[Read]) -> list[Filter]:
 
     Each document is marked with its read's number as `_list`.
     """
-    marked = [(read.collection, [*read.stages, {"$set": {"_list": index}}]) for index, read in enumerate(reads)]
+    marked = [(read.collection, read.stages(index)) for index, read in enumerate(reads)]
     return [*marked[0][1], *({"$unionWith": {"coll": coll, "pipeline": rest}} for coll, rest in marked[1:])]

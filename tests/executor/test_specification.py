@@ -14,7 +14,7 @@ from graphql import (
     parse,
 )
 
-from executor.kinds import KIND, Computed
+from executor.kinds import KIND, Answered
 from executor.plans import NotCompiled, Operation, Ready
 from tests.executor.synthetic import Requests, Rules
 
@@ -151,7 +151,7 @@ class Counter:
         fields["add"].resolve = self.add
         fields["fail"].resolve = fields["soft"].resolve = self.fail
         later = schema.type_map["Count"].fields["later"]  # type: ignore[attr-defined]
-        later.extensions[KIND] = Computed(lambda source, _: self.later(source))
+        later.extensions[KIND] = Answered(lambda source, _: self.later(source))
         return schema
 
     async def add(self, _: Any, __: Any, n: int) -> dict[str, int]:
