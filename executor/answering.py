@@ -11,7 +11,7 @@ from graphql import GraphQLNonNull, Undefined, is_leaf_type
 
 from executor.ahead import bound, go_on
 from executor.completion import must_not_be_null, place
-from executor.kinds import Answered, Computed, Keyed, Kind, Related, Stored
+from executor.kinds import Answered, Called, Computed, Keyed, Kind, Related, Stored
 from executor.leaves import plain_class, serializer
 from executor.levels import Level, Run, path_of
 
@@ -35,6 +35,8 @@ def answering(field: "FieldPlan", kind: Kind | None) -> Answer:
         return _related(field, kind)
     if isinstance(kind, Keyed):
         return _keyed(field, kind)
+    if isinstance(kind, Called):
+        return _called(field, kind)
     return _resolved(field)
 
 
@@ -120,6 +122,18 @@ def _resolved(field: "FieldPlan") -> Answer:
             except Exception as problem:  # noqa: BLE001 -- every error is its field's
                 values.append(problem)
         _await(run, level, field, values)
+
+    return answer
+
+
+def _called(field: "FieldPlan", kind: Called) -> Answer:
+    call, arguments = kind.call, field.arguments
+
+    def answer(run: Run, level: Level) -> None:
+        def called(owner: int) -> Any:
+            return call(run.info(field, path_of(level, owner, field, ())), arguments(run))
+
+        _await(run, level, field, _each(called, list(range(len(level.sources)))))
 
     return answer
 

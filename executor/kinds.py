@@ -99,7 +99,15 @@ class Answered:
     reads: Reads = None
 
 
-Kind = Stored | Computed | Answered | Related | Keyed
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`call(info, arguments)` answers it: the field's resolver, without what strawberry does around one."""
+
+    call: Callable[[GraphQLResolveInfo[Any], dict[str, Any]], Any]
+    reads: Reads = None
+
+
+Kind = Stored | Computed | Answered | Related | Keyed | Called
 
 
 def kind_of(field: GraphQLField) -> Kind | None:

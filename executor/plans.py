@@ -12,7 +12,6 @@ from graphql import (
     FieldNode,
     FloatValueNode,
     FragmentDefinitionNode,
-    GraphQLError,
     GraphQLField,
     GraphQLList,
     GraphQLNonNull,
@@ -26,7 +25,7 @@ from graphql import (
     default_field_resolver,
     get_nullable_type,
 )
-from graphql.execution.values import get_argument_values, get_variable_values
+from graphql.execution.values import get_argument_values
 
 from executor.answering import Answer, answering
 from executor.completion import Complete, completion
@@ -35,12 +34,11 @@ from executor.levels import Level, Run
 from executor.projections import shown
 from executor.selections import Answers, asked_variables, collect
 from executor.shapes import Shape, object_shape
+from executor.variables import NotPlain, Variables, given_arguments
 
 VARIANT_CHARS_MAX = 8192
 """As many plans for other answers to @skip and @include are kept as fit in so many characters of documents."""
 PLAIN_NODES = (BooleanValueNode, EnumValueNode, FloatValueNode, IntValueNode, NullValueNode, StringValueNode)
-COERCION_ERRORS_MAX = 50
-"""As graphql-core has it."""
 
 
 class NotCompiled(Exception):
@@ -135,6 +133,7 @@ class Operation:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._root = root
+        self._variables = Variables(schema, node)
         self._asked = asked_variables(self.fragments, node.selection_set)
         self._plans: dict[tuple[bool, ...], RootPlan] = {}
         self._plans_max = max(1, VARIANT_CHARS_MAX // len(node.loc.source.body)) if node.loc else 1
@@ -168,9 +167,7 @@ class Operation:
         Raises:
             NotCompiled: graphql-core has to run this one; nothing has run so far.
         """
-        coerced = get_variable_values(
-            self.schema, self.node.variable_definitions or (), dict(variables or {}), max_errors=COERCION_ERRORS_MAX
-        )
+        coerced = self._variables.coerced(variables or {})
         return coerced if isinstance(coerced, list) else Ready(self, self.plan(coerced.coerced), coerced)
 
 
@@ -252,15 +249,22 @@ def _arguments(definition: GraphQLField, node: FieldNode) -> Callable[[Run], dic
     def coerced(run: Run) -> dict[str, Any]:
         return get_argument_values(definition, node, run.variables)
 
-    if any(not isinstance(argument.value, PLAIN_NODES) for argument in node.arguments or ()):
+    values = {argument.name.value: argument.value for argument in node.arguments or ()}
+    given = given_arguments(definition, values)
+    if given is None:
         return coerced
-    try:
-        always = get_argument_values(definition, node)
-    except GraphQLError:
-        return coerced  # it raises in every run, where the error has its place
-    if any(isinstance(value, (list, dict)) for value in always.values()):
-        return coerced
-    return lambda _: always
+    if all(isinstance(value, PLAIN_NODES) for value in values.values()):
+        always = given({})
+        return lambda _: always
+
+    def from_variables(run: Run) -> dict[str, Any]:
+        try:
+            values: dict[str, Any] = given(run.variables.coerced)
+            return values
+        except NotPlain:
+            return coerced(run)
+
+    return from_variables
 
 
 def _null_depth(type_: Any) -> int | None:

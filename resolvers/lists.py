@@ -6,9 +6,9 @@ A cursor carries the fingerprint of its list (whose it is, its filter and its or
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -23,8 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STORED_MAX = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class PageArguments:
+class PageArguments(NamedTuple):
     """The four arguments every connection takes."""
 
     first: int | None = None
@@ -33,21 +32,23 @@ class PageArguments:
     before: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+@dataclass(slots=True, eq=False)
+class Listing(ListRequest):
     """A part of one list; the same part is fetched once a request.
 
-    `tells_more`: whether it says if the list goes on. `fields`: what is read of its documents, None for all.
+    `asked` is the filter in words: what the client filtered by.
     """
 
-    collection: str
-    filter: Filter = field(compare=False)
-    order: Order
-    window: Window
-    asked: str
-    """The filter in words: what the client filtered by."""
-    tells_more: bool = True
-    fields: tuple[str, ...] | None = None
+    asked: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Listing) and self._part() == other._part()
+
+    def __hash__(self) -> int:
+        return hash(self.asked)
+
+    def _part(self) -> tuple[Any, ...]:
+        return (self.asked, self.collection, self.order, self.window, self.tells_more, self.fields)
 
     @property
     def mark(self) -> str:
@@ -68,7 +69,7 @@ def listing(
             or of another list.
     """
     words = repr(sorted((filter if asked is None else asked).items()))
-    return Listing(collection, filter, order, _window(arguments, collection, words, order), words)
+    return Listing(collection, filter, order, _window(arguments, collection, words, order), asked=words)
 
 
 def _mark(collection: str, words: str, order: Order) -> str:
@@ -131,11 +132,7 @@ def _no_cursor(name: str) -> Refusal:
 
 async def load_pages(context: Context, listings: list[Listing]) -> Sequence[Document]:
     """Batch function: return a connection for every list."""
-    requests = [
-        ListRequest(item.collection, item.filter, item.order, item.window, item.tells_more, item.fields)
-        for item in listings
-    ]
-    found = await pages.fetch(context.reads, requests)
+    found = await pages.fetch(context.reads, listings)
     return [_connection(listing_, page) for listing_, page in zip(listings, found, strict=True)]
 
 

@@ -17,7 +17,7 @@ from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from crm.refusals import Refusal, Refusals, invalid
-from executor.kinds import KIND, Answered, Computed, Keyed, Kind, Outline, Reads, Related, Stored
+from executor.kinds import KIND, Answered, Called, Computed, Keyed, Kind, Outline, Reads, Related, Stored
 from resolvers.context import Context, Load
 from services.idempotent import once
 from services.input_types import Input, clean_text
@@ -141,8 +141,7 @@ def field(description: str) -> Decorator:
 
 def query(description: str) -> Decorator:
     """Return the decorator of a query field: its inputs are checked first, a refusal is a top-level error."""
-    decorator: Decorator = strawberry.field(description=description, extensions=[_CheckedArguments()])
-    return decorator
+    return _decorator(description, _CheckedArguments())
 
 
 def subscription(description: str) -> Decorator:
@@ -158,7 +157,13 @@ def mutation(description: str, *, batch: bool = False, rows: int = BATCH_MAX) ->
         batch: whether each row of its list is carried out on its own.
         rows: how many rows a list of inputs may have.
     """
-    decorator: Decorator = strawberry.field(description=description, extensions=[_Mutation(batch=batch, rows=rows)])
+    return _decorator(description, _Mutation(batch=batch, rows=rows))
+
+
+def _decorator(description: str, extension: "_CheckedArguments") -> Decorator:
+    decorator: Decorator = strawberry.field(
+        description=description, extensions=[extension], metadata={KIND: Called(extension.call)}
+    )
     return decorator
 
 
@@ -167,10 +172,13 @@ class _CheckedArguments(FieldExtension):
 
     def __init__(self) -> None:
         self._models: dict[str, tuple[type[Input], bool]] = {}
+        self._names: dict[str, str] = {}
 
     def apply(self, field: StrawberryField) -> None:
-        """Find out which arguments are inputs, and which are lists of them."""
+        """Find out which arguments are inputs, which are lists of them, and what the resolver calls them."""
+        self._field = field
         for argument in field.arguments:
+            self._names[argument.graphql_name or to_camel(argument.python_name)] = argument.python_name
             type_, many = argument.type, False
             while isinstance(type_, (StrawberryOptional, StrawberryList)):
                 many = many or isinstance(type_, StrawberryList)
@@ -198,6 +206,13 @@ class _CheckedArguments(FieldExtension):
 
     def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
         return [parse(model, row, context.call.rules, to_camel(name), str(index)) for index, row in enumerate(rows)]
+
+    async def call(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Any:
+        """Resolve as strawberry would: scalars and enums are what they are, and inputs come as they were sent."""
+        schema = raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
+        info: Info = schema.config.info_class(_raw_info=raw, _field=self._field)
+        named = {self._names[name]: value for name, value in arguments.items()}
+        return await self.resolve_async(self._field.base_resolver.wrapped_func, None, info, **named)  # type: ignore[union-attr]
 
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         """Check, then resolve."""
@@ -287,6 +302,8 @@ def _plain(arguments: Mapping[str, Any]) -> str:
 
 def idempotency_key(info: Info) -> str | None:
     """Return the key of @idempotent on this field, None where there is none."""
+    if not any(node.directives for node in info._raw_info.field_nodes):
+        return None
     for selected in info.selected_fields:
         arguments = selected.directives.get("idempotent")
         if arguments:

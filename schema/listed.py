@@ -1,7 +1,6 @@
 """Fields with arguments beneath an object: the resolver says what is asked for, one batch function fetches it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -78,12 +77,19 @@ class _Listed(_Batched):
         A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
         """
         resolve, more, fields = super().bind(raw, arguments, selected), "pageInfo" in selected, _shown(raw)
-        return lambda source: replace(resolve(source), tells_more=more, fields=fields)
+
+        def part_of(source: Any) -> Listing:
+            part: Listing = resolve(source)
+            part.tells_more, part.fields = more, fields
+            return part
+
+        return part_of
 
 
 def shown_part(info: Info, part: Listing) -> Listing:
     """Return a part of a list of whose documents no more is read than what the operation looks at."""
-    return replace(part, fields=_shown(info._raw_info))
+    part.fields = _shown(info._raw_info)
+    return part
 
 
 def _shown(raw: GraphQLResolveInfo[Any]) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ without fifty questions, and a person's purchases and feedback come together.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.client import Document, Filter
 from store.reads import Read, Reader
@@ -15,8 +15,7 @@ Position = tuple[Any, str]
 """The sort value and the id of the document where a page ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A sort by `field` (dotted), ties by `_id`, both in one direction; without the field is below everything else.
 
     `unique`: a list has no ties, so that its index need not know the `_id`.
@@ -27,8 +26,7 @@ class Order:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Which part of a list is asked for: `limit` documents from one end, between two positions."""
 
     limit: int
@@ -37,7 +35,7 @@ class Window:
     before: Position | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class ListRequest:
     """One list: of which collection, what is in it, in which order, and which part of it.
 
@@ -53,8 +51,7 @@ class ListRequest:
     fields: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A part of a list, in the list's order; `more` says whether the list goes on in the direction asked for."""
 
     documents: list[Document]
