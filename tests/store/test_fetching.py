@@ -26,6 +26,7 @@ async def filled(world: World) -> World:
 
 async def test_what_a_request_reads_at_one_tick_is_one_command_and_everybody_gets_the_own_part(filled: World) -> None:
     reader = Fused(filled.database, filled.database)
+    reader.together(True)
 
     customers, (codes, none), by_id = await asyncio.gather(
         reader.read([Read(CUSTOMERS, {"n": {"$gte": 2}}, sort={"n": -1}, limit=2)]),
@@ -76,12 +77,52 @@ async def test_look_ups_of_several_requests_at_one_tick_are_one_question_a_colle
 async def test_a_request_that_reads_more_than_look_ups_asks_alone(filled: World) -> None:
     shared = Shared(filled.database)
     one, other = Fused(filled.database, shared), Fused(filled.database, shared)
+    one.together(True)
 
     await asyncio.gather(
         one.by_ids(CUSTOMERS, ["cus_0"]), one.read([Read(STORES, {})]), other.by_ids(CUSTOMERS, ["cus_0"])
     )
 
     assert sorted(filled.commands.names) == ["aggregate customers", "find customers"]
+
+
+async def test_where_one_batch_function_reads_alone_nothing_waits_for_others(filled: World) -> None:
+    reader = Fused(filled.database, filled.database)
+    reader.together(True)
+    reader.together(False)
+
+    await asyncio.gather(reader.read([Read(CUSTOMERS, {})]), reader.read([Read(STORES, {})]))
+
+    assert sorted(filled.commands.names) == ["find customers", "find stores"]
+
+
+async def test_no_more_of_a_document_is_read_than_was_asked_for(filled: World) -> None:
+    shared = Shared(filled.database)
+    reader = Fused(filled.database, shared)
+    alone = await reader.by_ids(CUSTOMERS, ["cus_1"], ("n",))
+    reader.together(True)
+
+    (one,), fused = await asyncio.gather(
+        reader.read([Read(STORES, {"code": "c1"}, fields=("name",))]), reader.by_ids(CUSTOMERS, ["cus_2"], ("n",))
+    )
+
+    assert alone == {"cus_1": {"_id": "cus_1", "n": 1}}
+    assert one == [{"_id": "sto_1", "name": "c1"}]
+    assert fused == {"cus_2": {"_id": "cus_2", "n": 2}}
+
+
+async def test_look_ups_that_read_other_parts_are_other_questions(filled: World) -> None:
+    shared = Shared(filled.database)
+
+    narrow, whole, again = await asyncio.gather(
+        shared.by_ids(CUSTOMERS, ["cus_1"], ("n",)),
+        shared.by_ids(CUSTOMERS, ["cus_1"]),
+        shared.by_ids(CUSTOMERS, ["cus_2"], ("n",)),
+    )
+
+    assert narrow["cus_1"].keys() == again["cus_2"].keys() == {"_id", "n"}
+    assert whole["cus_1"].keys() == {"_id", "n", *REQUIRED}
+    assert len(filled.commands.names) == 2
 
 
 async def test_whoever_is_cancelled_takes_nobody_along(filled: World) -> None:
@@ -98,6 +139,7 @@ async def test_whoever_is_cancelled_takes_nobody_along(filled: World) -> None:
 
 async def test_a_question_that_fails_fails_everybody_who_asked_it_and_nobody_else(filled: World) -> None:
     reader = Fused(filled.database, filled.database)
+    reader.together(True)
 
     bad = await asyncio.gather(
         reader.read([Read(CUSTOMERS, {"$no": 1})]), reader.read([Read(STORES, {})]), return_exceptions=True
