@@ -3,7 +3,7 @@
 A page of ten purchases with a hundred lines is one call instead of two hundred seats in levels. A shape knows nothing
 of errors: at the first thing that is not as the schema has it, it raises, and the object goes the level's way
 (executor/levels.py), which says what is wrong and what becomes null. Nothing has happened by then that could not happen
-twice: what is stored or computed asks nobody.
+twice: what is stored or computed asks nobody, and an answer that turns out to need somebody has not begun to ask.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from executor.kinds import Computed, Stored
+from executor.kinds import Answered, Computed, Stored
 from executor.leaves import plain_class, serializer
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _is_none(source: Any) -> bool:
 
 
 def _field_shape(field: "FieldPlan") -> Shape | None:
-    if not isinstance(field.kind, (Stored, Computed)):
+    kind = field.kind
+    if not isinstance(kind, (Stored, Computed)) and not (isinstance(kind, Answered) and kind.needs is None):
         return None
     child = get_named_type(field.definition.type)
     plan = field.children.get(child) if isinstance(child, GraphQLObjectType) else None
@@ -83,8 +84,23 @@ def _field_shape(field: "FieldPlan") -> Shape | None:
 def _compute(kind: Any) -> Shape:
     if isinstance(kind, Computed):
         return kind.compute
+    if isinstance(kind, Answered):
+        return _at_once(kind.answer)
     get = kind.get
     return lambda source, _: get(source)
+
+
+def _at_once(answer: Shape) -> Shape:
+    """Take what is answered without asking anybody; the level's way asks for the rest, in one wave for all objects."""
+
+    def compute(source: Any, context: Any) -> Any:
+        value = answer(source, context)
+        if hasattr(value, "__await__"):
+            getattr(value, "close", int)()  # it has not begun
+            raise NotShaped
+        return value
+
+    return compute
 
 
 def _plain(field: "FieldPlan") -> type | None:

@@ -24,7 +24,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from executor.kinds import KIND, Computed, Keyed, Kind, Related, Stored
+from executor.kinds import KIND, Answered, Computed, Keyed, Kind, Related, Stored
 from resolvers.loader import Loader
 
 SDL = """
@@ -241,7 +241,7 @@ def compiled(seed: int) -> GraphQLSchema:
     draws = Rules(seed, 0)
     for type_, name, field in _fields(schema):
         field.resolve = _plain(type_, name, field)
-        _set_kind(type_, name, field, draws.number("kind", type_, name) % 8)
+        _set_kind(type_, name, field, draws.number("kind", type_, name) % 9)
     return schema
 
 
@@ -251,9 +251,9 @@ def _set_kind(type_: str, name: str, field: Any, draw: int) -> None:
         field.resolve = _coroutine(type_, name, field)
     elif draw == 1:
         field.resolve = _sometimes(type_, name, field)
-    elif draw < 7 and (field.args or type_ in ("Query", "Mutation")):
+    elif draw < 8 and (field.args or type_ in ("Query", "Mutation")):
         field.extensions[KIND] = Keyed(_load(type_, name, field), _bind)
-    elif draw < 7:
+    elif draw < 8:
         field.extensions[KIND] = _kinds(type_, name, field)[draw - 2]
 
 
@@ -261,8 +261,15 @@ def _kinds(type_: str, name: str, field: Any) -> list[Kind]:
     def compute(source: Any, context: Requests) -> Any:
         return answer(source, context, type_, name, field, {})
 
+    async def later(source: Any, context: Requests) -> Any:
+        return compute(source, context)
+
+    def sometimes(source: Any, context: Requests) -> Any:
+        return (later if source.number % 3 else compute)(source, context)
+
     return [
         Computed(compute),
+        Answered(sometimes),
         Related(_load(type_, name, field), lambda source: (source, ())),
         Stored(lambda source: source.get(name)),
         Stored(lambda source: source.get(name), name),

@@ -38,6 +38,13 @@ def _amount(minor: int, context: Seen) -> str:
     return f"{minor / 100:.2f}"
 
 
+def _asked(source: Any, _: Any) -> Any:
+    async def later() -> str:
+        return "asked for"
+
+    return "known" if source["id"] == "s" else later()
+
+
 async def _buyers(_: Any, keys: list[Any]) -> list[Any]:
     return [{"name": key} for key in keys]
 
@@ -52,7 +59,7 @@ def schema_of(page: Any) -> Any:
     money["currency"].extensions[KIND] = Computed(lambda _, __: "EUR")
     sale = schema.type_map["Sale"].fields
     sale["buyer"].extensions[KIND] = Related(_buyers, lambda source: source.get("buyer"))
-    sale["asked"].extensions[KIND] = Answered(lambda _, __: "known")
+    sale["asked"].extensions[KIND] = Answered(_asked)
     schema.query_type.fields["page"].resolve = lambda _, __: {"nodes": page}
     schema.query_type.fields["list"].resolve = lambda _, __: page
     return schema
@@ -80,13 +87,13 @@ def shape_of(text: str) -> Any:
 
 @pytest.mark.parametrize(
     "selected",
-    ["id", "id note lines { sku pieces marks }", "total { amount currency }", "__typename", "a: id b: id"],
+    ["id asked", "id note lines { sku pieces marks }", "total { amount currency }", "__typename", "a: id b: id"],
 )
 def test_stored_and_computed_fields_are_one_function(selected: str) -> None:
     assert shape_of(f"{{ page {{ nodes {{ {selected} }} }} }}") is not None
 
 
-@pytest.mark.parametrize("selected", ["buyer { name }", "id asked", "lines { sku } buyer { name }"])
+@pytest.mark.parametrize("selected", ["buyer { name }", "lines { sku } buyer { name }"])
 def test_what_has_to_be_asked_for_is_none(selected: str) -> None:
     assert shape_of(f"{{ page {{ nodes {{ {selected} }} }} }}") is None
 
@@ -153,3 +160,12 @@ def test_another_object_than_a_document_is_taken_too() -> None:
     shape = shape_of("{ page { nodes { id } } }")
     source = SimpleNamespace(get=lambda name: [{"id": name}])
     assert shape(source, Seen()) == {"nodes": [{"id": "id"}]}
+
+
+async def test_an_answer_that_needs_somebody_after_all_is_waited_for() -> None:
+    answer = await run([SALE, SALE | {"id": "t"}, SALE], "{ list { id asked } }")
+
+    assert answer.errors is None
+    assert answer.data == {
+        "list": [{"id": "s", "asked": "known"}, {"id": "t", "asked": "asked for"}, {"id": "s", "asked": "known"}]
+    }
