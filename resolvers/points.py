@@ -1,5 +1,6 @@
 """Loyalty accounts: what balance, lots and holds are at this instant, whatever the worker has posted yet."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
@@ -18,21 +19,8 @@ from store import keys, ledger
 from store.client import Document, Tx
 from store.collections import TRANSACTIONS
 
-TOTALS = (
-    "customerId",
-    "sequence",
-    "available",
-    "pending",
-    "held",
-    "debt",
-    "lifetimeEarned",
-    "lastAt",
-    "nextExpiry",
-    "dueAt",
-    "activityAt",
-    "sliding",
-)
-"""What of an account its totals at any instant are worked out from."""
+BALANCE = ("customerId", "dueAt", "available", "pending", "held", "debt", "lifetimeEarned", "nextExpiry")
+"""What of an account its totals are, while nothing fell due since they were written; else the whole of it is read."""
 
 
 def outline(account_id: str) -> Document:
@@ -89,9 +77,11 @@ async def holds(context: Context, account: Document) -> list[Document]:
 async def _settled(context: Context, account: Document) -> Book:
     """Return the account with all that fell due by now played."""
     call, owner = context.call, account["customerId"]
-    totals = ledger.account_value(account)
-    lots = await context.load(all_live_lots, owner)
-    book = book_of(call, totals, lots, await context.load(active_holds, owner) if account["held"] else [])
+    stored, lots, holds = await asyncio.gather(
+        context.load(whole, account["_id"]), context.load(all_live_lots, owner), context.load(active_holds, owner)
+    )
+    totals = ledger.account_value(stored)
+    book = book_of(call, totals, lots, holds)
     if not _agrees(totals, book):  # a write came in between the reads
         book = await read_book(call, owner)
     book.settle()
@@ -106,6 +96,11 @@ def _agrees(totals: Account, book: Book) -> bool:
         and totals.held == sum(lot.held for lot in lots) == sum(hold.points for hold in holds)
         and totals.due_at == due_at(lots, holds, totals.activity_at, book.zone)
     )
+
+
+async def whole(context: Context, ids: list[str]) -> Sequence[Document | None]:
+    """Batch function: accounts by id, of whom the caller has seen a part already."""
+    return await ledger.by_ids(context.reads, ids)
 
 
 async def all_live_lots(context: Context, customer_ids: list[str]) -> Sequence[list[Document]]:

@@ -77,11 +77,18 @@ class Edge(Generic[NodeT]):
 
 @strawberry.type(description="A part of a list.")
 class Connection(Generic[NodeT]):
-    """Its source is made by resolvers/lists.py."""
+    """Its source is made by resolvers/lists.py, which reads no more than is asked for: `cursors` are sort values."""
 
-    edges: list[Edge[NodeT]] = computed(lambda page, _: edges(page), "The places of this part.")
+    edges: list[Edge[NodeT]] = computed(
+        lambda page, _: edges(page), "The places of this part.", reads=("nodes", "cursors")
+    )
     nodes: list[NodeT] = stored("What stands at these places.")
-    page_info: PageInfo = computed(lambda page, _: page_info(page), "Whether and where the list goes on.")
+    page_info: PageInfo = computed(
+        lambda page, _: page_info(page), "Whether and where the list goes on.", reads=("nodes", "more", "cursors")
+    )
     total_count: int = relation(
-        load_counts, "How long the whole list is; counted only when asked for.", key=lambda page: page["listing"]
+        load_counts,
+        "How long the whole list is; counted only when asked for.",
+        key=lambda page: page["listing"],
+        reads=("listing",),
     )

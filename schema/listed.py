@@ -1,6 +1,7 @@
 """Fields with arguments beneath an object: the resolver says what is asked for, one batch function fetches it."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -72,28 +73,39 @@ class _Listed(_Batched):
     def bind(
         self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
     ) -> Callable[[Any], Any]:
-        """Return the resolver with its arguments.
-
-        A list that nobody wants to know more of than what it holds is read without asking whether it goes on.
-        """
-        resolve, more, fields = super().bind(raw, arguments, selected), "pageInfo" in selected, _shown(raw)
-
-        def part_of(source: Any) -> Listing:
-            part: Listing = resolve(source)
-            part.tells_more, part.fields = more, fields
-            return part
-
-        return part_of
+        """Return the resolver with its arguments."""
+        resolve, shown = super().bind(raw, arguments, selected), Shown.of(raw)
+        return lambda source: shown.of_part(resolve(source))
 
 
 def shown_part(info: Info, part: Listing) -> Listing:
-    """Return a part of a list of whose documents no more is read than what the operation looks at."""
-    part.fields = _shown(info._raw_info)
-    return part
+    """Return a part of a list of which no more is read than the operation looks at."""
+    return Shown.of(info._raw_info).of_part(part)
 
 
-def _shown(raw: GraphQLResolveInfo[Any]) -> tuple[str, ...] | None:
-    connection: Any = get_named_type(raw.return_type)
-    node: Any = get_named_type(connection.fields["nodes"].type)
-    shown: tuple[str, ...] | None = raw.context.shown.get(node.name)
-    return shown
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an operation looks at of a kind of connection.
+
+    `fields` are its nodes' keys, None for all; `more`: whether it asks if the list goes on; `cursors`: or for cursors.
+    """
+
+    fields: tuple[str, ...] | None
+    more: bool
+    cursors: bool
+
+    @classmethod
+    def of(cls, raw: GraphQLResolveInfo[Any]) -> "Shown":
+        """Return what is looked at of the connection that a field is."""
+        connection: Any = get_named_type(raw.return_type)
+        keys = raw.context.shown.get(connection.name)
+        fields = raw.context.shown.get(get_named_type(connection.fields["nodes"].type).name)
+        return cls(fields, keys is None or "more" in keys, keys is None or "cursors" in keys)
+
+    def of_part(self, part: Listing) -> Listing:
+        """Let a part of a list be read no further than that."""
+        part.tells_more = self.more
+        if self.fields is not None:
+            sorted_by = (part.order.field.partition(".")[0],) if self.cursors else ()
+            part.fields = (*self.fields, *sorted_by)
+        return part

@@ -162,13 +162,13 @@ class RewardOption:
 class LoyaltyAccount(Node):
     """One person has one."""
 
-    balance: PointsBalance = answered(points.balance, "The totals now.", reads=points.TOTALS)
+    balance: PointsBalance = answered(points.balance, "The totals now.", reads=points.BALANCE)
     tier: TierStatus = answered(tiers.tier, "The tier now.", reads=tiers.READS)
     lots: list[PointsLot] = answered(
         points.lots,
         "Lots with points left, soonest to expire first.",
         needs=Related(points.all_live_lots, lambda account: account["customerId"]),
-        reads=points.TOTALS,
+        reads=("customerId", "dueAt", "sliding"),
     )
     holds: list[PointsHold] = answered(
         points.holds, "Holds that are active now, soonest to time out first.", reads=("customerId", "held")

@@ -39,8 +39,8 @@ class Window(NamedTuple):
 class ListRequest:
     """One list: of which collection, what is in it, in which order, and which part of it.
 
-    `tells_more`: whether anybody wants to know if the list goes on. `fields`: what is read of the documents beside
-    what they are sorted by, None for all.
+    `tells_more`: whether anybody wants to know if the list goes on. `fields`: what is read of the documents, None for
+    all; who wants cursors needs what they are sorted by.
     """
 
     collection: str
@@ -110,21 +110,13 @@ def _first_of_each(requests: Sequence[ListRequest]) -> Read:
 
 
 def _of_first(request: ListRequest) -> list[Filter]:
-    fields = _fields(request)
-    return [] if fields is None else [{"$project": dict.fromkeys([f"first.{name}" for name in ("_id", *fields)], 1)}]
-
-
-def _fields(request: ListRequest) -> tuple[str, ...] | None:
-    """Return what is read of the documents; what they are sorted by is needed for their cursors."""
     if request.fields is None:
-        return None
-    return tuple(dict.fromkeys((*request.fields, request.order.field.partition(".")[0])))
+        return []
+    return [{"$project": dict.fromkeys([f"first.{name}" for name in ("_id", *request.fields)], 1)}]
 
 
 def _read(request: ListRequest) -> Read:
-    return Read(
-        request.collection, _match(request), sort=_sort(request), limit=_limit(request), fields=_fields(request)
-    )
+    return Read(request.collection, _match(request), sort=_sort(request), limit=_limit(request), fields=request.fields)
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:

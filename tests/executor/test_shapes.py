@@ -159,7 +159,7 @@ async def test_an_exception_among_sources_is_no_object_though_nothing_is_read_of
 def test_another_object_than_a_document_is_taken_too() -> None:
     shape = shape_of("{ page { nodes { id } } }")
     source = SimpleNamespace(get=lambda name: [{"id": name}])
-    assert shape(source, Seen()) == {"nodes": [{"id": "id"}]}
+    assert shape(source, Seen()) == {"nodes": [{"id": "nodes"}]}
 
 
 async def test_an_answer_that_needs_somebody_after_all_is_waited_for() -> None:
