@@ -22,9 +22,10 @@ class Node:
 
 def known_by(prefix: str) -> Any:
     """Return the `is_type_of` of a Node type: an object's id names its type."""
+    begins = prefix + "_"
 
     def is_type_of(_: type, source: Any, __: Any) -> bool:
-        return bool(source["_id"].startswith(prefix + "_"))
+        return bool(source["_id"].startswith(begins))
 
     return classmethod(is_type_of)
 

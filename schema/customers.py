@@ -13,11 +13,12 @@ from resolvers.lists import PageArguments
 from resolvers.recommendations import offer_lists, product_lists, wanted_offers, wanted_products
 from schema.common import Connection, ExternalId, Money, Node, known_by
 from schema.feedback import Feedback
-from schema.fields import After, Before, First, Info, Last, computed, relation, stored
+from schema.fields import After, Before, First, Last, computed, relation, stored
 from schema.listed import batched, listed
 from schema.loyalty import LoyaltyAccount
 from schema.purchases import Purchase
 from schema.recommendations import PersonalOffer, Recommendation
+from schema.resolver import Info
 from schema.scalars import JSON, Date, DateTime
 
 

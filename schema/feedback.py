@@ -8,8 +8,9 @@ from crm.ids import FEEDBACK, product_id
 from crm.values import Channel, FeedbackKind
 from resolvers import customers, purchases
 from schema.common import Node, known_by
-from schema.fields import Info, field, relation, stored
+from schema.fields import field, relation, stored
 from schema.purchases import Purchase, PurchaseLine
+from schema.resolver import Info
 from schema.scalars import DateTime
 from schema.shop import Product, Store
 

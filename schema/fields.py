@@ -19,6 +19,7 @@ from strawberry.types.field import StrawberryField
 from crm.refusals import Refusal, Refusals, invalid
 from executor.kinds import KIND, Answered, Called, Computed, Keyed, Kind, Outline, Reads, Related, Stored
 from resolvers.context import Context, Load
+from schema.resolver import Info, Resolver
 from services.idempotent import once
 from services.input_types import Input, clean_text
 from services.outcomes import Outcome, codes_of, refused
@@ -26,7 +27,6 @@ from services.selling import content_fingerprint
 from services.validation import parse
 from store.pages import value_at
 
-Info = strawberry.Info[Context, None]
 BATCH_MAX = 500
 TEXT_MAX = 5000
 
@@ -172,13 +172,11 @@ class _CheckedArguments(FieldExtension):
 
     def __init__(self) -> None:
         self._models: dict[str, tuple[type[Input], bool]] = {}
-        self._names: dict[str, str] = {}
 
     def apply(self, field: StrawberryField) -> None:
         """Find out which arguments are inputs, which are lists of them, and what the resolver calls them."""
-        self._field = field
+        self._resolver = Resolver(field)
         for argument in field.arguments:
-            self._names[argument.graphql_name or to_camel(argument.python_name)] = argument.python_name
             type_, many = argument.type, False
             while isinstance(type_, (StrawberryOptional, StrawberryList)):
                 many = many or isinstance(type_, StrawberryList)
@@ -208,11 +206,9 @@ class _CheckedArguments(FieldExtension):
         return [parse(model, row, context.call.rules, to_camel(name), str(index)) for index, row in enumerate(rows)]
 
     async def call(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Any:
-        """Resolve as strawberry would: scalars and enums are what they are, and inputs come as they were sent."""
-        schema = raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
-        info: Info = schema.config.info_class(_raw_info=raw, _field=self._field)
-        named = {self._names[name]: value for name, value in arguments.items()}
-        return await self.resolve_async(self._field.base_resolver.wrapped_func, None, info, **named)  # type: ignore[union-attr]
+        """Resolve without strawberry around it."""
+        resolver = self._resolver
+        return await self.resolve_async(resolver.resolve, None, resolver.info(raw), **resolver.named(arguments))
 
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         """Check, then resolve."""

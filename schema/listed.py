@@ -7,13 +7,13 @@ from typing import Any
 import strawberry
 from graphql import GraphQLResolveInfo, get_named_type
 from strawberry.extensions import FieldExtension
-from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
 from executor.kinds import KIND, Keyed, Reads
 from resolvers.context import Load
 from resolvers.lists import Listing, load_pages
-from schema.fields import Decorator, Info
+from schema.fields import Decorator
+from schema.resolver import Info, Resolver
 
 
 def listed(description: str, *, reads: Reads = None) -> Decorator:
@@ -43,7 +43,7 @@ class _Batched(FieldExtension):
 
     def apply(self, field: StrawberryField) -> None:
         """Remember the field."""
-        self._field = field
+        self._called = Resolver(field)
 
     def resolve(self, next_: Any, source: Any, info: Info, **arguments: Any) -> Any:
         """Resolve, and return what fetches it."""
@@ -53,18 +53,10 @@ class _Batched(FieldExtension):
         self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any], selected: Collection[str]
     ) -> Callable[[Any], Any]:
         """Return the resolver with its arguments, which are the same for a whole level."""
-        field, schema = self._field, raw.schema._strawberry_schema  # type: ignore[attr-defined]  # strawberry's own mark
-        info: Info = schema.config.info_class(_raw_info=raw, _field=field)
-        _, given = get_arguments(
-            field=field,
-            source=None,
-            info=info,
-            kwargs=arguments,
-            config=schema.config,
-            scalar_registry=schema.schema_converter.scalar_registry,
-        )
-        resolve: Any = field.base_resolver.wrapped_func  # type: ignore[union-attr]  # a decorated field has one
-        return lambda source: resolve(source, **given)
+        called = self._called
+        info, given = called.info(raw), called.named(arguments)
+        resolve = called.resolve
+        return lambda source: resolve(source, info, **given)
 
 
 class _Listed(_Batched):

@@ -23,8 +23,9 @@ from loyalty.values import (
 from resolvers import offers, points, programs, purchases, tiers
 from resolvers.lists import PageArguments
 from schema.common import Connection, ExternalId, Money, Node, known_by
-from schema.fields import After, Before, First, Info, Last, answered, field, relation, stored
+from schema.fields import After, Before, First, Last, answered, field, relation, stored
 from schema.listed import listed
+from schema.resolver import Info
 from schema.scalars import DateTime, Decimal
 from schema.shop import Product
 from services.input_types import parse_instant

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from schema.fields import Info, mutation
+from schema.fields import mutation
 from schema.payloads import (
     EventsPayload,
     HoldPayload,
@@ -13,6 +13,7 @@ from schema.payloads import (
     RedeemRewardPayload,
     TransferPayload,
 )
+from schema.resolver import Info
 from services import events as tracking
 from services import holds, programs, rewards
 from services import points as by_hand

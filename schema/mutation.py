@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from schema.fields import Info, mutation
+from schema.fields import mutation
 from schema.loyalty_mutation import LoyaltyMutation, Whose
 from schema.offer_mutation import OfferMutation
 from schema.payloads import (
@@ -17,6 +17,7 @@ from schema.payloads import (
     RecordReturnsPayload,
     StorePayload,
 )
+from schema.resolver import Info
 from schema.scalars import DateTime
 from services import claims, customers, feedback, products, purchases, returns
 from services import consents as consents_

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from schema.fields import Info, mutation
+from schema.fields import mutation
 from schema.payloads import OfferCodesPayload, OfferPayload
+from schema.resolver import Info
 from services import offer_codes, offers
 from services.inputs import CustomerKey
 from services.offer_inputs import OfferInput

@@ -12,10 +12,11 @@ from resolvers.context import Load
 from schema.common import UserError
 from schema.customers import Customer
 from schema.feedback import Feedback
-from schema.fields import Info, field, relation, stored
+from schema.fields import field, relation, stored
 from schema.loyalty import LoyaltyAccount, LoyaltyProgram, PointsHold, PointsTransaction, Reward
 from schema.offers import Offer
 from schema.purchases import Purchase, PurchaseReturn
+from schema.resolver import Info
 from schema.shop import Product, Store
 
 REPLAYED = "Whether this is what an earlier try did."

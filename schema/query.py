@@ -11,12 +11,13 @@ from resolvers.lists import PageArguments, load_pages
 from schema.common import Connection, Node
 from schema.customers import Customer
 from schema.feedback import Feedback
-from schema.fields import After, Before, First, Info, Last, own, query
+from schema.fields import After, Before, First, Last, own, query
 from schema.listed import shown_part
 from schema.loyalty import LoyaltyProgram
 from schema.offers import Offer
 from schema.purchases import Purchase
 from schema.quotes import Quote
+from schema.resolver import Info
 from schema.shop import Product, Store
 from services.inputs import CustomerFilter, CustomerKey, FeedbackFilter, PurchaseKey
 from services.quote_inputs import CartInput

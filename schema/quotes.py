@@ -8,9 +8,10 @@ from crm.numbers import QUANTITY_DIGITS, UNIT_PRICE_DIGITS, decimal
 from crm.offers.values import IneligibilityCode
 from resolvers import offers, quotes
 from schema.common import Money, UserError
-from schema.fields import Info, answered, computed, field, relation, stored
+from schema.fields import answered, computed, field, relation, stored
 from schema.loyalty import RewardOption, Tier
 from schema.offers import Offer
+from schema.resolver import Info
 from schema.scalars import DateTime, Decimal
 
 Shown = Annotated[int, strawberry.argument(description="How many, at most 100.")]

@@ -6,8 +6,9 @@ from typing import Any
 import strawberry
 
 from resolvers import subscriptions
-from schema.fields import Info, subscription
+from schema.fields import subscription
 from schema.loyalty import LoyaltyAccount
+from schema.resolver import Info
 
 
 @strawberry.type(description="What can be followed, over graphql-transport-ws or as text/event-stream.")
