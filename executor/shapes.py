@@ -113,10 +113,12 @@ def _plain(field: "FieldPlan") -> type | None:
 def position(type_: Any, plan: "ObjectPlan | None") -> Shape | None:
     """Return the shape of a position of a type, which may be null or not; `plan` is what is selected of its objects."""
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    shape = present(inner, plan)
-    if shape is None or (inner is not type_ and isinstance(inner, GraphQLObjectType)):
-        return shape  # an object's own shape takes no null
     nullable = inner is type_
+    if is_leaf_type(inner):
+        return _leaf(inner, nullable=nullable)
+    shape = present(inner, plan)
+    if shape is None or (not nullable and isinstance(inner, GraphQLObjectType)):
+        return shape  # an object's own shape takes no null
 
     def shape_position(value: Any, context: Any) -> Any:
         if value is not None and value is not Undefined:
@@ -129,13 +131,23 @@ def position(type_: Any, plan: "ObjectPlan | None") -> Shape | None:
 
 
 def present(type_: Any, plan: "ObjectPlan | None") -> Shape | None:
-    """Return the shape of values of a nullable type that are there."""
+    """Return the shape of objects and lists that are there."""
     if isinstance(type_, GraphQLList):
         return _list(type_.of_type, plan)
-    if is_leaf_type(type_):
-        serialize = serializer(type_)
-        return lambda value, _: serialize(value)
     return plan.shape if plan is not None else None
+
+
+def _leaf(type_: Any, *, nullable: bool) -> Shape:
+    serialize = serializer(type_)
+
+    def shape_leaf(value: Any, _: Any) -> Any:
+        if value is not None and value is not Undefined:
+            return serialize(value)
+        if nullable:
+            return None
+        raise NotShaped
+
+    return shape_leaf
 
 
 def _list(item_type: Any, plan: "ObjectPlan | None") -> Shape | None:
