@@ -30,8 +30,8 @@ class Unauthenticated(Exception):
 class Authenticator:
     """Knows callers by their credential. A revoked one ends within 5 s in every worker, an expired one at once.
 
-    A key that was looked up a moment ago is known by its SHA-256, which opens nothing. Whether it was made here and what
-    stands for it in the database is worked out with the look-up alone.
+    A key that was looked up a moment ago is known by its SHA-256, which opens nothing. Whether it was made here, and
+    what stands for it in the database, is worked out with the look-up alone.
     """
 
     def __init__(self, shop: Shop, tokens: TokenVerifier) -> None:

@@ -4,74 +4,61 @@ Looking out for it costs a task, so it begins with a request that lasts.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+
+from starlette.types import Receive
+
+from api.limits.alarm import Alarm
 
 WATCH_AFTER_SECONDS = 0.1
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+class Gone(Exception):
+    """The client left, and what was read from him or for him was given up."""
 
 
 class Client:
-    """Who waits for an answer. `gone` once he does not any more."""
+    """Who waits for an answer. `reading` is what ends with his going, None where nothing does."""
 
-    def __init__(self) -> None:
-        self.gone = False
-        self._reading: asyncio.Task[Any] | None = None
+    __slots__ = ("_receive", "_watcher", "reading")
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Let what is done here be given up when the client leaves."""
-        self._reading = asyncio.current_task()
-        try:
-            yield
-        finally:
-            self._reading = None
+    def __init__(self, receive: Receive) -> None:
+        self.reading: Alarm | None = None
+        self._receive = receive
+        self._watcher: asyncio.Task[None] | None = None
 
-    def leave(self) -> None:
-        """Give up what is only read for him."""
-        if self._reading is not None:
-            self.gone = True
-            self._reading.cancel()
+    def watch(self) -> None:
+        """Begin to look out for his going."""
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    def watch_no_more(self) -> None:
+        """End that, where it began."""
+        if self._watcher:
+            self._watcher.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self.reading:
+            self.reading.ring(Gone)
 
 
 WAITING: ContextVar[Client | None] = ContextVar("client", default=None)
 
 
-class Gone(Exception):
-    """The client left, and what was read for him was given up."""
+class looked_after:  # noqa: N801 -- it is used as the block it stands for
+    """The block in which a client waits, and is looked out for if it lasts."""
 
+    __slots__ = ("_client", "_timer", "_token")
 
-@contextmanager
-def looked_after(receive: Receive) -> Iterator[None]:
-    """Watch whether the client is still there.
+    def __init__(self, receive: Receive) -> None:
+        self._client = Client(receive)
 
-    Raises:
-        Gone: he left while only something was read.
-    """
-    client, loop = Client(), asyncio.get_running_loop()
-    watchers: list[asyncio.Task[None]] = []
-    timer = loop.call_later(WATCH_AFTER_SECONDS, lambda: watchers.append(loop.create_task(_watch(receive, client))))
-    token = WAITING.set(client)
-    try:
-        yield
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if not client.gone or task is None:
-            raise
-        task.uncancel()
-        raise Gone from None
-    finally:
-        WAITING.reset(token)
-        timer.cancel()
-        for watcher in watchers:
-            watcher.cancel()
+    def __enter__(self) -> None:
+        self._token = WAITING.set(self._client)
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._client.watch)
 
-
-async def _watch(receive: Receive, client: Client) -> None:
-    while True:
-        if (await receive())["type"] == "http.disconnect":
-            client.leave()
-            return
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._client.watch_no_more()
+        WAITING.reset(self._token)
