@@ -18,9 +18,10 @@ KEY_AGE_MAX = timedelta(seconds=5)
 KEYS_REMEMBERED_MAX = 10_000
 TOKENS_REMEMBERED_MAX = 10_000
 CREDENTIAL_LENGTH_MAX = 8192
-NO_CREDENTIAL = "Send an API key or a customer's token: Authorization: Bearer ..."
+BEARER = "Bearer "
+"""How nearly everybody begins; a scheme may be written in any case."""
 
-_NEVER: tuple[datetime | None, KnownKey | None] = (None, None)
+NO_CREDENTIAL = "Send an API key or a customer's token: Authorization: Bearer ..."
 
 
 class Unauthenticated(Exception):
@@ -37,7 +38,14 @@ class Authenticator:
     def __init__(self, shop: Shop, tokens: TokenVerifier) -> None:
         self._shop = shop
         self._tokens = tokens
-        self._known: OrderedDict[bytes, tuple[datetime | None, KnownKey | None]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[datetime, KnownKey | None]] = OrderedDict()
+
+    def remembered(self, authorization: str | None) -> Caller | None:
+        """Return who calls with a key that was looked up a moment ago and is good; None says nothing."""
+        if authorization is None or not authorization.startswith(BEARER):
+            return None
+        found, now = self._known.get(_digest(authorization[len(BEARER) :])), self._shop.clock()
+        return self._bearer(found[1], now) if found and abs(now - found[0]) < KEY_AGE_MAX else None
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Return who calls.
@@ -71,20 +79,22 @@ class Authenticator:
         return True
 
     async def _by_key(self, key: str) -> Caller | None:
-        digest, now = sha256(key.encode()).digest(), self._shop.clock()
-        at, found = self._known.get(digest, _NEVER)
-        if at is None or abs(now - at) >= KEY_AGE_MAX:
+        digest, now = _digest(key), self._shop.clock()
+        found = self._known.get(digest)
+        if found is None or abs(now - found[0]) >= KEY_AGE_MAX:
             if not made_here(self._shop.pepper, key):  # a flood of these asks the database nothing
                 return None  # and nothing to remember: it crowds nobody out
-            found = await known(self._shop, key)
-            self._known[digest] = (now, found)
+            found = self._known[digest] = (now, await known(self._shop, key))
             self._known.move_to_end(digest)
             while len(self._known) > KEYS_REMEMBERED_MAX:
                 self._known.popitem(last=False)
-        if found is None or not found.good_at(now):
+        return self._bearer(found[1], now)
+
+    def _bearer(self, key: KnownKey | None, now: datetime) -> Caller | None:
+        if key is None or not key.good_at(now):
             return None
-        self._shop.notebook.used(found.id, now)
-        return found.caller
+        self._shop.notebook.used(key.id, now)
+        return key.caller
 
     async def _customer(self, token: str) -> Caller:
         try:
@@ -97,6 +107,10 @@ class Authenticator:
         name = keys.external(caller.identity)  # asked each time: the person may become known meanwhile
         found = await keys.find(self._shop.database, [name])
         return replace(caller, customer_id=found[name]["ref"]) if found else caller
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
 
 
 @lru_cache(maxsize=TOKENS_REMEMBERED_MAX)

@@ -149,8 +149,9 @@ class Engine:
         operation, paid = admitted
         answer = await self.carry_out(operation, context, variables)
         if self.meter and paid:
-            await self.meter.settle(paid, context.call, operation.asked, variables, answer.body.get("data"))
-            answer.body["extensions"] = {"cost": self.meter.told(paid)}
+            data = answer.body.get("data")
+            cost = await self.meter.settle(paid, context.call, operation.asked, variables, data)
+            answer.body["extensions"] = {"cost": cost}
         return answer
 
     async def admit(

@@ -21,7 +21,7 @@ from api.jwks import IdentityProviderDown
 from api.limits.bodies import Allowance, BadBody, allowance_of, holds_at_most, read_body
 from api.limits.buckets import Throttled
 from api.limits.door import APP_HEADER, Door
-from api.limits.leaving import Gone, looked_after
+from api.limits.patience import Gone, Patience
 from api.media import GRAPHQL_JSON, JSON, Accepted, accepted
 from api.messages import Header, Reply, Request
 from api.observability.record import note_answer, note_caller
@@ -83,11 +83,11 @@ class GraphQLEndpoint:
     async def _respond(self, request: Request, takes: Accepted, media: str) -> ASGIApp:
         authorization = request.header(b"authorization")
         known = await self._known(request, authorization)
-        wanted = await read(request, allowance_of(known))
-        caller = known or self._nobody(wanted)
-        note_caller(caller)
         streaming, reading = takes.stream and request.method != "HEAD", request.method != "POST"
-        with looked_after(request.receive):
+        with Patience(request.receive) as patience:
+            wanted = await read(request, allowance_of(known), patience)
+            caller = known or self._nobody(wanted)
+            note_caller(caller)
             result = await self._runner.run(caller, wanted, reading=reading, streaming=streaming)
         if isinstance(result, Answer):
             return _answered(result, media) if takes.answer else single(result)
@@ -133,7 +133,7 @@ def status_of(answer: Answer, media: str) -> int:
     return STATUS.get(answer.code or "", 400)
 
 
-async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
+async def read(request: Request, allowed: Allowance, patience: Patience) -> GraphQLRequest:
     """Return what an HTTP request asks for.
 
     Raises:
@@ -146,7 +146,7 @@ async def read(request: Request, allowed: Allowance) -> GraphQLRequest:
         raise BadRequest(415, f"Send {JSON}.")
     if (request.header(b"content-encoding") or "identity").lower() != "identity":
         raise BadRequest(415, "Send the body without a content encoding.")
-    body = await read_body(request.receive, allowed, length=request.header(b"content-length"))
+    body = await read_body(request.receive, allowed, patience, length=request.header(b"content-length"))
     wanted = asked(parsed(body))
     if len(body) > allowed.values and not holds_at_most(wanted.variables, allowed.values):
         raise BadRequest(413, f"A request of this caller has at most {allowed.values} values.")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from starlette.types import Receive
 
 from api.limits import numbers
-from api.limits.alarm import Alarm
-from api.limits.leaving import Gone
+from api.limits.patience import Gone, Patience
 from crm.callers import Caller
 
 
@@ -36,10 +35,11 @@ def allowance_of(caller: Caller | None) -> Allowance:
     return LARGE if caller is not None and caller.role in numbers.BATCH_ROLES else SMALL
 
 
-async def read_body(receive: Receive, allowed: Allowance, *, length: str | None) -> bytes:
+async def read_body(receive: Receive, allowed: Allowance, patience: Patience, *, length: str | None) -> bytes:
     """Return a whole body.
 
     Args:
+        patience: the request's; 408 is raised where its block ends.
         length: what Content-Length announces; a body that is too large is refused unread.
 
     Raises:
@@ -52,16 +52,17 @@ async def read_body(receive: Receive, allowed: Allowance, *, length: str | None)
         if len(length) > 12 or int(length) > allowed.bytes:  # noqa: PLR2004 -- a terabyte
             raise _too_large(allowed)
     chunks, size, more = [], 0, True
-    with Alarm(allowed.seconds, lambda: _too_slow(allowed)):
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Gone
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            size += len(chunk)
-            if size > allowed.bytes:
-                raise _too_large(allowed)
-            chunks.append(chunk)
+    patience.wait(allowed.seconds, lambda: _too_slow(allowed))
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size > allowed.bytes:
+            raise _too_large(allowed)
+        chunks.append(chunk)
+    patience.rest()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

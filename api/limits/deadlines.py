@@ -7,9 +7,8 @@ aborts its transaction as a whole. A commit that has begun is waited for. A batc
 from time import monotonic
 
 from api.limits import numbers
-from api.limits.alarm import Alarm
 from api.limits.asked import Asked
-from api.limits.leaving import WAITING
+from api.limits.patience import WAITING, Patience
 from services.context import Call
 from store.deadlines import deadline
 
@@ -29,27 +28,28 @@ class in_time:  # noqa: N801 -- it is used as the block it stands for
         TimeOver, Gone: that was so.
     """
 
-    __slots__ = ("_alarm", "_client", "_deadline")
+    __slots__ = ("_deadline", "_own", "_patience", "_seconds")
 
     def __init__(self, call: Call, asked: Asked) -> None:
         seconds = numbers.SECONDS_MAX
         if asked.batch:
             call.rows_until = monotonic() + numbers.BATCH_SECONDS_MAX
             seconds += numbers.BATCH_SECONDS_MAX
+        self._seconds = seconds
         self._deadline = deadline(seconds)
-        self._alarm = Alarm(seconds + GRACE_SECONDS, TimeOver) if asked.reads else None
-        self._client = WAITING.get()
+        self._patience = WAITING.get() if asked.reads else None
+        # Nobody else is waiting where an operation came over a socket.
+        self._own = Patience() if asked.reads and self._patience is None else None
 
     def __enter__(self) -> None:
         self._deadline.__enter__()
-        if self._alarm:
-            self._alarm.__enter__()
-            if self._client:
-                self._client.reading = self._alarm
+        patience = self._own.__enter__() if self._own else self._patience
+        if patience:
+            patience.wait(self._seconds + GRACE_SECONDS, TimeOver, listens=True)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._deadline.__exit__()
-        if self._alarm:
-            if self._client:
-                self._client.reading = None
-            self._alarm.__exit__(kind)
+        if self._own:
+            self._own.__exit__(kind)
+        elif self._patience:
+            self._patience.rest(kind)

@@ -38,19 +38,20 @@ class Door:
         """
         if self._failures is None:
             return await self._known(authorization, app_key, address)
-        network, credential = network_of(address), f"{authorization}\n{app_key}"
-        self._failures.check(network, credential)
+        network = network_of(address)
+        self._failures.check(network, authorization, app_key)
         try:
             caller = await self._known(authorization, app_key, address)
         except Unauthenticated:
             if authorization is not None:
                 self._failures.failed(network)
             raise
-        self._failures.passed(network, credential)
+        self._failures.passed(network, authorization, app_key)
         return caller
 
     async def _known(self, authorization: str | None, app_key: str | None, address: str) -> Caller:
-        caller = await self._authenticator.authenticate(authorization)
+        authenticator = self._authenticator
+        caller = authenticator.remembered(authorization) or await authenticator.authenticate(authorization)
         if caller.role is Role.STOREFRONT:
             return replace(caller, account=f"{caller.principal}:{_digest(self._shop.pepper, address)}")
         if caller.role is Role.CUSTOMER and app_key is not None:
