@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from api import graphiql_page, health, logs, trusted
@@ -25,7 +25,7 @@ from api.http import GraphQLEndpoint
 from api.limits.door import Door
 from api.limits.meter import Meter
 from api.observability.observing import Observing, observing
-from api.observability.requests import RequestLog
+from api.observability.requests import GRAPHQL, RequestLog
 from api.origins import CORS, origins
 from api.runner import Runner
 from api.settings import Settings
@@ -108,6 +108,22 @@ def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
     return engine, documents
 
 
+class Application(Starlette):
+    """Starlette, past whose layers GraphQL over HTTP is reached straight: they took longer than all of our own.
+
+    `graphql` answers it, from when the application has started.
+    """
+
+    graphql: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hold one socket."""
+        if self.graphql and scope["type"] == "http" and scope["path"] == GRAPHQL:
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     *,
@@ -115,7 +131,7 @@ def create_app(
     listeners: Sequence[CommandListener] = (),
     seen: Observing | None = None,
     pause: float = PAUSE_SECONDS,
-) -> Starlette:
+) -> Application:
     """Return the application; MongoDB is opened when it starts and closed when it stops.
 
     Args:
@@ -126,8 +142,13 @@ def create_app(
     engine, documents = make_engine(settings)
     allowed = origins(settings.cors_origins)
 
+    def outside(app: ASGIApp) -> ASGIApp:
+        """Put around an application what all of HTTP has."""
+        recorded = RequestLog(app, seen.requests)
+        return CORS(recorded, allowed) if allowed else recorded
+
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         database = open_database(settings, listeners=[*listeners, *seen.listeners])
         database.on_retry = seen.retried
         shop = make_shop(settings, database, clock=clock)
@@ -142,7 +163,8 @@ def create_app(
             authenticator, runner = Authenticator(shop, verifier), Runner(shop, engine, Documents(documents))
             door = Door(authenticator, shop, limited=limited)
             streams = app.state.streams = Streams(authenticator.holds)
-            app.state.graphql = GraphQLEndpoint(runner, door, streams, _page(settings))
+            app.state.graphql = endpoint = GraphQLEndpoint(runner, door, streams, _page(settings))
+            app.graphql = outside(endpoint)
             app.state.sockets = SocketEndpoint(runner, door, streams, seen.requests, allowed)
             sweeping = asyncio.create_task(streams.sweep_forever(), name="sweep of streams")
             try:
@@ -158,14 +180,13 @@ def create_app(
             await seen.close()
 
     routes: list[BaseRoute] = [
-        Route("/graphql", _graphql, methods=["GET", "POST"]),
-        WebSocketRoute("/graphql", _socket),
+        Route(GRAPHQL, _GraphQL()),
+        WebSocketRoute(GRAPHQL, _socket),
         *health.ROUTES,
     ]
     if settings.environment == "development":
         routes.append(Mount(graphiql_page.STATIC_PATH, StaticFiles(directory=graphiql_page.STATIC_DIR)))
-    outer = [Middleware(CORS, allowed=allowed), Middleware(RequestLog, requests=seen.requests)]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=outer, exception_handlers=HANDLERS)
+    return Application(routes=routes, lifespan=lifespan, middleware=[Middleware(outside)], exception_handlers=HANDLERS)
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:
@@ -175,7 +196,7 @@ async def _ended(task: asyncio.Task[None] | None) -> None:
             await task
 
 
-def from_environ() -> Starlette:
+def from_environ() -> Application:
     """Return the application of the process's environment: what uvicorn calls in every worker."""
     settings = Settings.from_environ(os.environ)
     logs.configure(settings)
@@ -189,9 +210,12 @@ def _page(settings: Settings) -> HTMLResponse | None:
     return HTMLResponse(page, headers={"Content-Security-Policy": graphiql_page.CONTENT_SECURITY_POLICY})
 
 
-async def _graphql(request: Request) -> Response:
-    endpoint: GraphQLEndpoint = request.app.state.graphql
-    return await endpoint.handle(request)
+class _GraphQL:
+    """GraphQL for the router, which finds it where the path does not read `/graphql` alone: under a root path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint: GraphQLEndpoint = scope["app"].state.graphql
+        await endpoint(scope, receive, send)
 
 
 async def _socket(websocket: WebSocket) -> None:

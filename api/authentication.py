@@ -1,20 +1,26 @@
 """Who calls: an API key or a customer's token becomes a `Caller`, or nobody."""
 
-import hashlib
 import hmac
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
 
-from api.tokens import BadToken, IdentityProviderDown, TokenVerifier
+from api.tokens import BadToken, Identity, IdentityProviderDown, TokenVerifier
 from crm.callers import Caller
 from crm.values import Role
-from services.api_keys import KnownKey, key_hash, known, made_here
+from services.api_keys import KnownKey, known, made_here
 from services.context import Shop
 from store import keys
 
 KEY_AGE_MAX = timedelta(seconds=5)
 KEYS_REMEMBERED_MAX = 10_000
+TOKENS_REMEMBERED_MAX = 10_000
 CREDENTIAL_LENGTH_MAX = 8192
+BEARER = "Bearer "
+"""How nearly everybody begins; a scheme may be written in any case."""
+
 NO_CREDENTIAL = "Send an API key or a customer's token: Authorization: Bearer ..."
 
 
@@ -23,12 +29,23 @@ class Unauthenticated(Exception):
 
 
 class Authenticator:
-    """Knows callers by their credential. A revoked one ends within 5 s in every worker, an expired one at once."""
+    """Knows callers by their credential. A revoked one ends within 5 s in every worker, an expired one at once.
+
+    A key that was looked up a moment ago is known by its SHA-256, which opens nothing. Whether it was made here, and
+    what stands for it in the database, is worked out with the look-up alone.
+    """
 
     def __init__(self, shop: Shop, tokens: TokenVerifier) -> None:
         self._shop = shop
         self._tokens = tokens
-        self._known: OrderedDict[str, tuple[datetime, KnownKey | None]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[datetime, KnownKey | None]] = OrderedDict()
+
+    def remembered(self, authorization: str | None) -> Caller | None:
+        """Return who calls with a key that was looked up a moment ago and is good; None says nothing."""
+        if authorization is None or not authorization.startswith(BEARER):
+            return None
+        found, now = self._known.get(_digest(authorization[len(BEARER) :])), self._shop.clock()
+        return self._bearer(found[1], now) if found and abs(now - found[0]) < KEY_AGE_MAX else None
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Return who calls.
@@ -62,32 +79,47 @@ class Authenticator:
         return True
 
     async def _by_key(self, key: str) -> Caller | None:
-        hash_, now = key_hash(self._shop.pepper, key), self._shop.clock()
-        if not made_here(self._shop.pepper, key):
-            return None  # and nothing to remember: a flood of these asks the database nothing, and crowds nobody out
-        at, found = self._known.get(hash_, (None, None))
-        if at is None or abs(now - at) >= KEY_AGE_MAX:
-            found = await known(self._shop, key)
-            self._known[hash_] = (now, found)
-            self._known.move_to_end(hash_)
+        digest, now = _digest(key), self._shop.clock()
+        found = self._known.get(digest)
+        if found is None or abs(now - found[0]) >= KEY_AGE_MAX:
+            if not made_here(self._shop.pepper, key):  # a flood of these asks the database nothing
+                return None  # and nothing to remember: it crowds nobody out
+            found = self._known[digest] = (now, await known(self._shop, key))
+            self._known.move_to_end(digest)
             while len(self._known) > KEYS_REMEMBERED_MAX:
                 self._known.popitem(last=False)
-        if found is None or not found.good_at(now):
+        return self._bearer(found[1], now)
+
+    def _bearer(self, key: KnownKey | None, now: datetime) -> Caller | None:
+        if key is None or not key.good_at(now):
             return None
-        self._shop.notebook.used(found.id)
-        return found.caller
+        self._shop.notebook.used(key.id, now)
+        return key.caller
 
     async def _customer(self, token: str) -> Caller:
         try:
             identity = await self._tokens.verify(token)
         except BadToken as problem:
             raise Unauthenticated(str(problem)) from None
-        # A sub may be an e-mail address: the principal that is recorded must not say it, nor let it be guessed.
-        name = f"jwt:{identity.issuer}\n{identity.subject}".encode()
-        principal = "jwt:" + hmac.new(self._shop.pepper, name, hashlib.sha256).hexdigest()[:32]
-        if identity.development:
-            return Caller(role=Role.CUSTOMER, principal=principal, name="customer", customer_id=identity.subject)
-        pair = (self._shop.jwt_source, identity.subject)
-        found = await keys.find(self._shop.database, [keys.external(pair)])
-        customer_id = found[keys.external(pair)]["ref"] if found else None
-        return Caller(role=Role.CUSTOMER, principal=principal, name="customer", customer_id=customer_id, identity=pair)
+        caller = _speaking_for(self._shop.pepper, self._shop.jwt_source, identity)
+        if caller.identity is None:
+            return caller
+        name = keys.external(caller.identity)  # asked each time: the person may become known meanwhile
+        found = await keys.find(self._shop.database, [name])
+        return replace(caller, customer_id=found[name]["ref"]) if found else caller
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+@lru_cache(maxsize=TOKENS_REMEMBERED_MAX)
+def _speaking_for(pepper: bytes, source: str, identity: Identity) -> Caller:
+    """Return who bears a verified token, as far as the token says it."""
+    # A sub may be an e-mail address: the principal that is recorded must not say it, nor let it be guessed.
+    name = f"jwt:{identity.issuer}\n{identity.subject}".encode()
+    principal = "jwt:" + hmac.digest(pepper, name, "sha256").hex()[:32]
+    caller = Caller(role=Role.CUSTOMER, principal=principal, name="customer")
+    if identity.development:
+        return replace(caller, customer_id=identity.subject)
+    return replace(caller, identity=(source, identity.subject))

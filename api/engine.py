@@ -28,7 +28,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from api.limits import numbers
 from api.limits.asked import asked_of
 from api.limits.buckets import Throttled
-from api.limits.deadlines import TOO_LATE, in_time
+from api.limits.deadlines import TOO_LATE, TimeOver, in_time
 from api.limits.meter import Meter, Paid
 from api.observability.record import note_operation, step
 from api.operation import IdempotentOnMutations
@@ -51,7 +51,7 @@ CACHED_TOTAL_MAX = 262_144
 """Characters of all documents kept: one takes some 250 bytes parsed (measured), and anybody may send a thousand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a client gets. `executed` is False where the request itself was refused, before anything ran.
 
@@ -103,18 +103,18 @@ class Engine:
     def _judge(self, text: str) -> Prepared:
         if len(text) > numbers.DOCUMENT_CHARS_MAX:
             most = f"A document has at most {numbers.DOCUMENT_CHARS_MAX} characters."
-            return Prepared(self._schema, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
+            return Prepared(self._schema, text, None, (refusal_body("GRAPHQL_VALIDATION_FAILED", most),))
         try:
             document = parse(text, max_tokens=numbers.TOKENS_MAX)
             asked = asked_of(self._schema, document)
             errors = validate(self._schema, document, RULES, max_errors=numbers.ERRORS_MAX)
         except GraphQLError as error:
-            return Prepared(self._schema, None, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED")])))
+            return Prepared(self._schema, text, None, tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED")])))
         except RecursionError:
             too_deep = refusal_body("GRAPHQL_VALIDATION_FAILED", "The document is nested too deeply.")
-            return Prepared(self._schema, None, (too_deep,))
+            return Prepared(self._schema, text, None, (too_deep,))
         bodies = tuple(self._discreet([told(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]))
-        return Prepared(self._schema, document, bodies, asked)
+        return Prepared(self._schema, text, document, bodies, asked)
 
     def _discreet(self, errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return errors without the names that graphql-core suggests, where the schema is not told."""
@@ -149,8 +149,9 @@ class Engine:
         operation, paid = admitted
         answer = await self.carry_out(operation, context, variables)
         if self.meter and paid:
-            await self.meter.settle(paid, context.call, operation.asked, variables, answer.body.get("data"))
-            answer.body["extensions"] = {"cost": self.meter.told(paid)}
+            data = answer.body.get("data")
+            cost = await self.meter.settle(paid, context.call, operation.asked, variables, data)
+            answer.body["extensions"] = {"cost": cost}
         return answer
 
     async def admit(
@@ -179,7 +180,7 @@ class Engine:
                 self.meter.check(caller)
             with step("prepare"):
                 prepared = self.prepare(text)
-            plan = self._plan(text, prepared, caller, variables, name, reading=reading, streaming=streaming)
+            plan = self._plan(prepared, caller, variables, name, reading=reading, streaming=streaming)
             judging, prepared.unpaid = prepared.unpaid, 0  # whoever sends a document first pays for judging it
             if isinstance(plan, Answer):
                 if self.meter:
@@ -192,7 +193,6 @@ class Engine:
 
     def _plan(
         self,
-        text: str,
         prepared: Prepared,
         caller: Caller,
         variables: Mapping[str, Any] | None,
@@ -207,8 +207,8 @@ class Engine:
         operation = prepared.operation(name)
         if operation is None:
             return refused("GRAPHQL_VALIDATION_FAILED", "Say which operation of the document is meant.")
-        kind = operation.node.operation
-        note_operation(kind.value, operation.node.name.value if operation.node.name else None, text)
+        kind = operation.kind
+        note_operation(kind.value, operation.name, operation.hash)
         if reading and kind is OperationType.MUTATION:
             return refused("METHOD_NOT_ALLOWED", "GET is for queries only.")
         forbidden = operation.forbidden(caller.role)
@@ -225,10 +225,10 @@ class Engine:
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None
     ) -> Answer:
         """Execute an admitted operation in its time; `root` is the event of a subscription."""
-        with step("execute"):
-            async with in_time(context.call, operation.asked) as time:
+        try:
+            with step("execute"), in_time(context.call, operation.asked):
                 return self.answer_of(await self._execute(operation, context, variables, root))
-            assert time.over
+        except TimeOver:
             return refused("TIMEOUT", TOO_LATE)
 
     async def _execute(
@@ -257,13 +257,12 @@ class Engine:
 
     def answer_of(self, result: ExecutionResult) -> Answer:
         """Return what a client gets of an execution: errors told or masked."""
-        errors = self._discreet([body for error in result.errors or () for body in bodies_of(error)])
-        if result.data is None and errors and not any("path" in error for error in errors):
+        if not result.errors:
+            return Answer({"data": result.data}, executed=True)
+        errors = self._discreet([body for error in result.errors for body in bodies_of(error)])
+        if result.data is None and not any("path" in error for error in errors):
             return Answer({"errors": errors}, executed=False, code=errors[0]["extensions"]["code"])
-        body: dict[str, Any] = {"data": result.data}
-        if errors:
-            body["errors"] = errors
-        return Answer(body, executed=True)
+        return Answer({"data": result.data, "errors": errors}, executed=True)
 
 
 def refused(code: str, message: str) -> Answer:

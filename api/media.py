@@ -1,6 +1,7 @@
 """Media types: what a client takes, read off its Accept header, and the one type it is answered in."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 JSON, GRAPHQL_JSON, EVENT_STREAM = "application/json", "application/graphql-response+json", "text/event-stream"
 _ANY = ("*/*", "application/*")
@@ -22,6 +23,7 @@ class Accepted:
         return self.answer is None and not self.stream
 
 
+@lru_cache(maxsize=128)  # clients send one of very few
 def accepted(header: str | None) -> Accepted:
     """Return what an Accept header takes (RFC 9110, section 12.5.1): the greatest q wins, of equal ones the first."""
     if header is None:

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import error_response
+from api.messages import headers_of, marking
 
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 HEADER_NAMES_LENGTH_MAX = 1000
-EXPOSED = "Allow, Retry-After, WWW-Authenticate, X-Request-Id"
+EXPOSED = (b"access-control-expose-headers", b"Allow, Retry-After, WWW-Authenticate, X-Request-Id")
+VARY = (b"vary", b"Origin")
 PREFLIGHT_SECONDS = "7200"
 
 
@@ -50,21 +52,23 @@ class CORS:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or mark the answer for the origin that asked."""
-        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        origin = headers.get("origin")
-        if origin is None or not self._allowed:
-            await self._app(scope, receive, self._varied(send) if self._allowed else send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
             return
-        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await self._preflight(origin, headers)(scope, receive, send)
-            return
-        marks = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
-        await self._app(scope, receive, self._varied(send, marks if origin in self._allowed else {}))
+        headers = headers_of(scope)
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if scope["method"] == "OPTIONS" and {b"origin", b"access-control-request-method"} <= headers.keys():
+            names = headers.get(b"access-control-request-headers", b"").decode("latin-1")
+            await self._preflight(origin, names)(scope, receive, send)
+        elif origin in self._allowed:
+            granted = (b"access-control-allow-origin", origin.encode())
+            await self._app(scope, receive, marking(send, granted, EXPOSED, VARY))
+        else:
+            await self._app(scope, receive, marking(send, VARY))
 
-    def _preflight(self, origin: str, headers: Headers) -> Response:
+    def _preflight(self, origin: str, names: str) -> Response:
         if origin not in self._allowed:
             return error_response(403, "FORBIDDEN", "This origin is not one of CRM_CORS_ORIGINS.", {"Vary": "Origin"})
-        names = headers.get("access-control-request-headers", "")
         if len(names) > HEADER_NAMES_LENGTH_MAX or not HEADER_NAMES.fullmatch(names):
             names = "Authorization, Content-Type"
         granted = {
@@ -75,14 +79,3 @@ class CORS:
             "Vary": "Origin, Access-Control-Request-Headers",
         }
         return Response(status_code=204, headers=granted)
-
-    @staticmethod
-    def _varied(send: Send, marks: dict[str, str] | None = None) -> Send:
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(marks or {})
-                headers.add_vary_header("Origin")
-            await send(message)
-
-        return marked

@@ -19,6 +19,7 @@ from graphql import (
 
 from api.limits.asked import Asked
 from api.limits.numbers import POINTS
+from api.observability.record import document_hash
 from crm.values import Role
 from executor.plans import NotCompiled, Operation
 from resolvers.policy import first_forbidden
@@ -27,15 +28,18 @@ DESCRIBING = frozenset({"__schema", "__type"})
 
 
 class PreparedOperation:
-    """One operation of a valid document."""
+    """One operation of a valid document; `hash` is what the document is told by."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, asked: Asked
+        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, asked: Asked, hash: str
     ) -> None:
         self.schema = schema
         self.document = document
         self.node = node
         self.asked = asked
+        self.hash = hash
+        self.kind = node.operation
+        self.name = node.name.value if node.name else None
         self._forbidden: dict[Role, str | None] = {}
 
     @cached_property
@@ -69,6 +73,7 @@ class Prepared:
     def __init__(
         self,
         schema: GraphQLSchema,
+        text: str,
         document: DocumentNode | None,
         errors: tuple[dict[str, Any], ...] = (),
         asked: Mapping[str, Asked] | None = None,
@@ -78,18 +83,20 @@ class Prepared:
         self.unpaid = 0
         self._asked = asked or {}
         self._schema = schema
+        self._text = text
         self._named: dict[str | None, PreparedOperation] = {}
 
     def operation(self, name: str | None) -> PreparedOperation | None:
         """Return the operation that is meant, None where that is not clear."""
-        if name in self._named:
-            return self._named[name]
+        known = self._named.get(name)
+        if known is not None:
+            return known
         node = get_operation_ast(self.document, name) if self.document else None
         if node is None:
             return None  # not remembered: anybody can send any number of names that are none
         assert self.document is not None
         asked = self._asked[node.name.value if node.name else ""]
-        self._named[name] = PreparedOperation(self._schema, self.document, node, asked)
+        self._named[name] = PreparedOperation(self._schema, self.document, node, asked, document_hash(self._text))
         return self._named[name]
 
 

@@ -65,4 +65,4 @@ class Runner:
 
     def _kind(self, text: str, request: GraphQLRequest) -> OperationType | None:
         operation = self._engine.prepare(text).operation(request.operation_name)
-        return operation.node.operation if operation else None
+        return operation.kind if operation else None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import time_ns
 from zoneinfo import ZoneInfo
 
 from crm.callers import Caller
@@ -23,8 +24,7 @@ from store.idempotency import Claim
 
 def utc_now() -> datetime:
     """Return the instant in UTC, cut to the milliseconds that MongoDB keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return datetime.fromtimestamp(time_ns() // 1_000_000 / 1000, UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Shop:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock, self.currency_digits)
         self.live = Live(self.database)
-        self.notebook = Notebook(self.database, self.clock)
+        self.notebook = Notebook(self.database)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database
 
     def reader(self) -> Fused | Separate:

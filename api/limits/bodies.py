@@ -1,10 +1,11 @@
 """Reading a body: so many bytes in so much time, as befits who sends it."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from starlette.types import Receive
+
 from api.limits import numbers
+from api.limits.patience import Gone, Patience
 from crm.callers import Caller
 
 
@@ -34,30 +35,39 @@ def allowance_of(caller: Caller | None) -> Allowance:
     return LARGE if caller is not None and caller.role in numbers.BATCH_ROLES else SMALL
 
 
-async def read_body(chunks: AsyncIterator[bytes], allowed: Allowance, *, length: str | None) -> bytes:
+async def read_body(receive: Receive, allowed: Allowance, patience: Patience, *, length: str | None) -> bytes:
     """Return a whole body.
 
     Args:
+        patience: the request's; 408 is raised where its block ends.
         length: what Content-Length announces; a body that is too large is refused unread.
 
     Raises:
         BadBody: 413 for too many bytes, 408 where the time was over, 400 for a length that is none.
+        Gone: the client left before it had sent it all.
     """
     if length is not None:
         if not (length.isascii() and length.isdecimal()):
             raise BadBody(400, "Content-Length is no number.")
         if len(length) > 12 or int(length) > allowed.bytes:  # noqa: PLR2004 -- a terabyte
             raise _too_large(allowed)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(allowed.seconds):
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > allowed.bytes:
-                    raise _too_large(allowed)
-    except TimeoutError:
-        raise BadBody(408, f"The body did not arrive within {allowed.seconds:g} seconds.") from None
-    return bytes(body)
+    chunks, size, more = [], 0, True
+    patience.wait(allowed.seconds, lambda: _too_slow(allowed))
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size > allowed.bytes:
+            raise _too_large(allowed)
+        chunks.append(chunk)
+    patience.rest()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_slow(allowed: Allowance) -> BadBody:
+    return BadBody(408, f"The body did not arrive within {allowed.seconds:g} seconds.")
 
 
 def _too_large(allowed: Allowance) -> BadBody:

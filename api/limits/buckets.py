@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.limits.numbers import Points
+from crm.callers import Caller
 from store.buckets import Draw, Drawn
 
 PAUSE = timedelta(seconds=1)
@@ -86,8 +87,11 @@ class Buckets:
         Raises:
             Throttled: that is so.
         """
-        account, now = self._accounts.get(id_), self._clock()
-        if account and account.credit + account.left_at(now) < 1:
+        account = self._accounts.get(id_)
+        if account is None or account.credit >= 1:
+            return
+        now = self._clock()
+        if account.credit + account.left_at(now) < 1:
             raise Throttled(_wait(account, 1, now))
 
     async def pay(self, id_: str, points: Points, cost: int) -> Account:
@@ -97,8 +101,10 @@ class Buckets:
             Throttled: there are not enough.
         """
         account = self._account(id_, points)
-        borrowed = 0 <= account.credit - cost <= points.slice
-        if not borrowed and (self._clock() >= account.next_draw or account.lock.locked()):
+        if 0 <= account.credit - cost <= points.slice:  # borrowed before
+            account.credit -= cost
+            return account
+        if self._clock() >= account.next_draw or account.lock.locked():
             async with account.lock:
                 if self._clock() >= account.next_draw:  # else the request before this one has just done it
                     await self._draw(id_, account, cost)
@@ -129,6 +135,11 @@ class Buckets:
             drawn = _drawn_here(account.left_at(now), asked)
         account.credit += drawn.given
         account.left, account.seen_at = drawn.left, now
+
+
+def payer(caller: Caller) -> str:
+    """Return whose points a call spends."""
+    return caller.account or caller.principal
 
 
 def told(requested: int, actual: int | None, account: Account, now: datetime) -> dict[str, Any]:

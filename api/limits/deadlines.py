@@ -4,15 +4,11 @@ A mutation is ended by the database alone: each of its commands has the time tha
 aborts its transaction as a whole. A commit that has begun is waited for. A batch begins no row after its time.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from time import monotonic
 
 from api.limits import numbers
 from api.limits.asked import Asked
-from api.limits.leaving import WAITING
+from api.limits.patience import WAITING, Patience
 from services.context import Call
 from store.deadlines import deadline
 
@@ -21,24 +17,39 @@ GRACE_SECONDS = 0.5
 """The database gives up first, and says so."""
 
 
-@dataclass(slots=True)
-class Time:
-    """Whether the time of a query was over."""
-
-    over: bool = False
+class TimeOver(Exception):
+    """A query took too long, and was left where it stood."""
 
 
-@asynccontextmanager
-async def in_time(call: Call, asked: Asked) -> AsyncIterator[Time]:
-    """Give an operation its time; a query whose time is over is left where it stands, and `over` says so."""
-    time, seconds = Time(), numbers.SECONDS_MAX
-    if asked.batch:
-        call.rows_until = monotonic() + numbers.BATCH_SECONDS_MAX
-        seconds += numbers.BATCH_SECONDS_MAX
-    try:
-        async with asyncio.timeout(seconds + GRACE_SECONDS if asked.reads else None):
-            client = WAITING.get()
-            with deadline(seconds), client.reading() if client and asked.reads else nullcontext():
-                yield time
-    except TimeoutError:
-        time.over = True
+class in_time:  # noqa: N801 -- it is used as the block it stands for
+    """The block in which an operation is carried out; a query is given up when its time is over or its client gone.
+
+    Raises:
+        TimeOver, Gone: that was so.
+    """
+
+    __slots__ = ("_deadline", "_own", "_patience", "_seconds")
+
+    def __init__(self, call: Call, asked: Asked) -> None:
+        seconds = numbers.SECONDS_MAX
+        if asked.batch:
+            call.rows_until = monotonic() + numbers.BATCH_SECONDS_MAX
+            seconds += numbers.BATCH_SECONDS_MAX
+        self._seconds = seconds
+        self._deadline = deadline(seconds)
+        self._patience = WAITING.get() if asked.reads else None
+        # Nobody else is waiting where an operation came over a socket.
+        self._own = Patience() if asked.reads and self._patience is None else None
+
+    def __enter__(self) -> None:
+        self._deadline.__enter__()
+        patience = self._own.__enter__() if self._own else self._patience
+        if patience:
+            patience.wait(self._seconds + GRACE_SECONDS, TimeOver, listens=True)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._deadline.__exit__()
+        if self._own:
+            self._own.__exit__(kind)
+        elif self._patience:
+            self._patience.rest(kind)

@@ -1,6 +1,5 @@
 """Who calls, and whose points the call spends: a credential, the app beside it, and the address they come from."""
 
-import hashlib
 import hmac
 import ipaddress
 from dataclasses import replace
@@ -39,21 +38,22 @@ class Door:
         """
         if self._failures is None:
             return await self._known(authorization, app_key, address)
-        network, credential = network_of(address), f"{authorization}\n{app_key}"
-        self._failures.check(network, credential)
+        network = network_of(address)
+        self._failures.check(network, authorization, app_key)
         try:
             caller = await self._known(authorization, app_key, address)
         except Unauthenticated:
             if authorization is not None:
                 self._failures.failed(network)
             raise
-        self._failures.passed(network, credential)
+        self._failures.passed(network, authorization, app_key)
         return caller
 
     async def _known(self, authorization: str | None, app_key: str | None, address: str) -> Caller:
-        caller = await self._authenticator.authenticate(authorization)
+        authenticator = self._authenticator
+        caller = authenticator.remembered(authorization) or await authenticator.authenticate(authorization)
         if caller.role is Role.STOREFRONT:
-            return replace(caller, account=f"{caller.principal}:{self._digest(address)}")
+            return replace(caller, account=f"{caller.principal}:{_digest(self._shop.pepper, address)}")
         if caller.role is Role.CUSTOMER and app_key is not None:
             app = await self._authenticator.authenticate(f"Bearer {app_key}")
             if app.role is not Role.STOREFRONT:
@@ -61,10 +61,11 @@ class Door:
             return replace(caller, account=f"{caller.principal}:{app.principal}")
         return caller
 
-    def _digest(self, address: str) -> str:
-        """Return what an address is called in the database, which is to hold none."""
-        name = f"address:{network_of(address)}".encode()
-        return hmac.new(self._shop.pepper, name, hashlib.sha256).hexdigest()[:32]
+
+@lru_cache(maxsize=4096)
+def _digest(pepper: bytes, address: str) -> str:
+    """Return what an address is called in the database, which is to hold none."""
+    return hmac.digest(pepper, f"address:{network_of(address)}".encode(), "sha256").hex()[:32]
 
 
 @lru_cache(maxsize=4096)

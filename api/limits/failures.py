@@ -24,13 +24,13 @@ class Failures:
         self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
         self._good: OrderedDict[bytes, None] = OrderedDict()
 
-    def check(self, address: str, credential: str) -> None:
-        """Let a credential be looked at.
+    def check(self, address: str, *credentials: str | None) -> None:
+        """Let the credentials of a request be looked at.
 
         Raises:
             Throttled: too many from this address were none.
         """
-        if address in self._left and (left := self._left_of(address)) < 1 and _digest(credential) not in self._good:
+        if address in self._left and (left := self._left_of(address)) < 1 and _digest(credentials) not in self._good:
             raise Throttled((1 - left) / FAILURES.rate)
 
     def failed(self, address: str) -> None:
@@ -40,10 +40,10 @@ class Failures:
         if len(self._left) > ADDRESSES_MAX:
             self._left.popitem(last=False)
 
-    def passed(self, address: str, credential: str) -> None:
-        """Remember a good credential, where it may be needed: from an address that has sent bad ones."""
+    def passed(self, address: str, *credentials: str | None) -> None:
+        """Remember good credentials, where that may be needed: from an address that has sent bad ones."""
         if address in self._left:
-            self._good[_digest(credential)] = None
+            self._good[_digest(credentials)] = None
             if len(self._good) > GOOD_MAX:
                 self._good.popitem(last=False)
 
@@ -52,5 +52,5 @@ class Failures:
         return min(FAILURES.maximum, left + max(0.0, (self._clock() - at).total_seconds()) * FAILURES.rate)
 
 
-def _digest(credential: str) -> bytes:
-    return sha256(credential.encode("utf-8", "surrogateescape")).digest()
+def _digest(credentials: tuple[str | None, ...]) -> bytes:
+    return sha256("\n".join(map(str, credentials)).encode("utf-8", "surrogateescape")).digest()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.limits.buckets import BEGINNING, CALLERS_MAX, PAUSE, PAUSE_WITHOUT_DATABASE, DrawFrom, Throttled
+from api.limits.buckets import BEGINNING, CALLERS_MAX, PAUSE, PAUSE_WITHOUT_DATABASE, DrawFrom, Throttled, payer
 from api.limits.numbers import MISSES, Points
 from crm.callers import Caller
 from store.buckets import Draw
@@ -45,7 +45,7 @@ class Misses:
         Raises:
             Throttled: there were too many guesses.
         """
-        tally = self._tallies.get(_id(caller))
+        tally = self._tallies.get(payer(caller))
         if tally and (left := tally.left_at(self._clock())) < 1:
             raise Throttled((1 - left) / tally.points.rate)
 
@@ -54,7 +54,7 @@ class Misses:
         points = MISSES.get(caller.role)
         if not missed or points is None:
             return
-        now, id_ = self._clock(), _id(caller)
+        now, id_ = self._clock(), payer(caller)
         tally = self._tallies.setdefault(id_, Tally(points, points.maximum, now))
         self._tallies.move_to_end(id_)
         if len(self._tallies) > CALLERS_MAX:
@@ -69,7 +69,3 @@ class Misses:
         else:
             tally.left, tally.seen_at = drawn.left, now
             tally.owed -= owed
-
-
-def _id(caller: Caller) -> str:
-    return f"misses:{caller.account or caller.principal}"

@@ -7,7 +7,6 @@ so a database command counts for the request that caused it, also when a data lo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from hashlib import sha256
 from time import perf_counter_ns
 from typing import Any
@@ -18,31 +17,34 @@ NAME_LENGTH_MAX = 64
 HASH_LENGTH = 16
 
 
-@dataclass(slots=True, kw_only=True)
 class Record:
-    """One request. `command_micros` has one entry for each database command that ended.
+    """One request; what is not known of it yet is as it stands here. `command_micros` has an entry for each command.
+
+    Not a dataclass: every request makes one, and most of it is never set.
 
     Args:
         id: what a client quotes when it complains; in the answer's header, and in every log line of the request.
         transport: `http`, or what else carried it.
     """
 
-    id: str
-    transport: str = "http"
-    started: int = field(default_factory=perf_counter_ns)
     caller: Caller | None = None
     kind: str | None = None
     operation: str | None = None
     document: str | None = None
-    codes: list[str] = field(default_factory=list)
     cost: Mapping[str, Any] | None = None
-    commands: list[str] = field(default_factory=list)
-    command_micros: list[int] = field(default_factory=list)
-    retries: int = 0
+    retries = 0
     trace: str | None = None
     step: Callable[[str], AbstractContextManager[None]] | None = None
     status: int | None = None
-    sent: int = 0
+    sent = 0
+
+    def __init__(self, id: str, transport: str = "http") -> None:
+        self.id = id
+        self.transport = transport
+        self.started = perf_counter_ns()
+        self.codes: list[str] = []
+        self.commands: list[str] = []
+        self.command_micros: list[int] = []
 
     @property
     def seconds(self) -> float:
@@ -82,17 +84,23 @@ def note_caller(caller: Caller) -> None:
         record.caller = caller
 
 
-def note_operation(kind: str, name: str | None, text: str) -> None:
-    """Note which operation of which document is meant: by its hash, for the text may hold anything.
+def document_hash(text: str) -> str:
+    """Return what a document is told by: its text may hold anything."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
+
+
+def note_operation(kind: str, name: str | None, document: str) -> None:
+    """Note which operation is meant.
 
     Args:
         kind: query, mutation or subscription.
         name: as it stands in the document, not as the request spells it.
+        document: the document's hash.
     """
     record = CURRENT.get()
     if record:
         record.kind, record.operation = kind, name[:NAME_LENGTH_MAX] if name else None
-        record.document = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
+        record.document = document
 
 
 def note_refusals(codes: Iterable[str]) -> None:

@@ -1,22 +1,23 @@
 """One log line for every request, and its id in the answer."""
 
+import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from os import urandom
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.messages import headers_of
 from api.observability.record import CURRENT, Record
 
 if TYPE_CHECKING:
     from api.observability.tracing import Tracing
 
-REQUEST_ID = "X-Request-Id"
+REQUEST_ID, TRACEPARENT = b"x-request-id", b"traceparent"
 GRAPHQL = "/graphql"
 CLIENT_GONE = 499
 FAILED = 500
@@ -27,13 +28,12 @@ Told = Callable[[Record], None]
 
 
 class Requests:
-    """Opens a record for each request and tells of it at its end: the log, and whoever else wants to know."""
+    """Opens a record for each request, and at its end tells `told` of it."""
 
     def __init__(self, told: Sequence[Told] = (), tracing: "Tracing | None" = None) -> None:
-        self._told = told
-        self._tracing = tracing
+        self.told = told
+        self.tracing = tracing
 
-    @contextmanager
     def record(
         self,
         id_: str | None = None,
@@ -41,31 +41,46 @@ class Requests:
         traceparent: str | None = None,
         transport: str = "http",
         quiet: bool = False,
-    ) -> Iterator[Record]:
+    ) -> "Recorded":
         """Give the record of what runs in the block: one HTTP request, or one operation on a socket.
 
         Args:
             id_: what the client calls the request, used where it is sane.
             traceparent: the client's trace, as W3C writes it.
-            quiet: a probe; logged at level debug, and counted by nobody.
+            quiet: a probe; logged at level debug, and told to nobody.
         """
-        record = Record(id=sane_id(id_), transport=transport)
-        token = CURRENT.set(record)
-        try:
-            if self._tracing and not quiet:
-                record.step = self._tracing.step
-                with self._tracing.request(record, traceparent):
-                    yield record
-            else:
-                yield record
-        finally:
-            CURRENT.reset(token)
-            if quiet:
-                log.debug("request", **line(record))
-            else:
-                for told in self._told:
-                    told(record)
-                log.info("request", **line(record))
+        record = Record(sane_id(id_), transport)
+        if quiet:
+            return Recorded(record, [log_probe])
+        span = None
+        if self.tracing:
+            record.step = self.tracing.step
+            span = self.tracing.request(record, traceparent)
+        return Recorded(record, self.told, span)
+
+
+class Recorded:
+    """The block of one request, in which its record is the current one."""
+
+    __slots__ = ("_record", "_span", "_token", "_told")
+
+    def __init__(self, record: Record, told: Sequence[Told], span: AbstractContextManager[None] | None = None) -> None:
+        self._record = record
+        self._told = told
+        self._span = span
+
+    def __enter__(self) -> Record:
+        self._token: Token[Record | None] = CURRENT.set(self._record)
+        if self._span:
+            self._span.__enter__()
+        return self._record
+
+    def __exit__(self, *error: Any) -> None:
+        if self._span:
+            self._span.__exit__(*error)
+        CURRENT.reset(self._token)
+        for told in self._told:
+            told(self._record)
 
 
 class RequestLog:
@@ -80,18 +95,18 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         with self._requests.record(
-            headers.get(REQUEST_ID), traceparent=headers.get("traceparent"), quiet=scope["path"] != GRAPHQL
+            _text(headers, REQUEST_ID), traceparent=_text(headers, TRACEPARENT), quiet=scope["path"] != GRAPHQL
         ) as record:
 
-            async def sending(message: Message) -> None:
+            def sending(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
                     record.status = message["status"]
-                    MutableHeaders(scope=message)[REQUEST_ID] = record.id
+                    message["headers"] = [*message.get("headers", ()), (REQUEST_ID, record.id.encode())]
                 else:
                     record.sent += len(message.get("body", b""))
-                await send(message)
+                return send(message)
 
             try:
                 await self._app(scope, receive, sending)
@@ -100,13 +115,30 @@ class RequestLog:
                 raise
 
 
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
 def sane_id(sent: str | None) -> str:
     """Return a client's request id, or a new one where it could be something else.
 
     8 to 64 letters, digits, hyphens and underscores, at least one of them a letter: not an e-mail address, not a
     telephone or card number, not a token, not one of our keys.
     """
-    return sent if sent and _SANE.fullmatch(sent) else urandom(16).hex()
+    if sent and _SANE.fullmatch(sent):
+        return sent
+    return random.randbytes(16).hex()  # noqa: S311 -- it is to be unique, and opens nothing
+
+
+def log_request(record: Record) -> None:
+    """Write the line of a request."""
+    log.info("request", **line(record))
+
+
+def log_probe(record: Record) -> None:
+    """Write the line of what nobody but a debugger wants to know of."""
+    log.debug("request", **line(record))
 
 
 def line(record: Record) -> dict[str, Any]:

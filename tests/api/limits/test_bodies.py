@@ -6,19 +6,33 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+from starlette.types import Message, Receive
 
 from api.limits import numbers
-from api.limits.bodies import LARGE, SMALL, BadBody, allowance_of, holds_at_most, read_body
+from api.limits.bodies import LARGE, SMALL, Allowance, BadBody, allowance_of, holds_at_most, read_body
+from api.limits.patience import Gone, Patience
 from crm.values import Role
 from tests.api.http_answers import code
 from tests.api.serving import URL, Served
 from tests.support import ADMIN, POS, STAFF, STOREFRONT, customer_caller
 
 
-async def chunks(*parts: bytes, pause: float = 0) -> AsyncIterator[bytes]:
-    for part in parts:
+def sent(*parts: bytes, pause: float = 0, leaves: bool = False) -> Receive:
+    """Return what gives a body part by part; a client who leaves does so instead of sending the last one."""
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages[-1] = {"type": "http.disconnect"} if leaves else {**messages[-1], "more_body": False}
+    coming = iter(messages)
+
+    async def receive() -> Message:
         await asyncio.sleep(pause)
-        yield part
+        return next(coming)
+
+    return receive
+
+
+async def body(receive: Receive, allowed: Allowance, *, length: str | None) -> bytes:
+    with Patience(receive) as patience:
+        return await read_body(receive, allowed, patience, length=length)
 
 
 def of_size(size: int) -> bytes:
@@ -45,33 +59,37 @@ async def test_a_body_of_the_most_bytes_is_read_and_one_more_is_not(served: Serv
 
 
 async def test_an_announced_length_is_refused_unread_and_an_unannounced_one_where_it_is_too_long() -> None:
-    async def never() -> AsyncIterator[bytes]:
+    async def never() -> Message:
         raise AssertionError("it was read")
-        yield b""
 
     for length in (str(SMALL.bytes + 1), "9" * 400):
         with pytest.raises(BadBody) as refused:
-            await read_body(never(), SMALL, length=length)
+            await body(never, SMALL, length=length)
         assert refused.value.status == 413
     for length in ("-1", "1e3", "\u0661"):
         with pytest.raises(BadBody) as refused:
-            await read_body(never(), SMALL, length=length)
+            await body(never, SMALL, length=length)
         assert refused.value.status == 400
     for length in (None, "10"):
         with pytest.raises(BadBody) as refused:
-            await read_body(chunks(*[b" " * 1000] * 300), SMALL, length=length)
+            await body(sent(*[b" " * 1000] * 300), SMALL, length=length)
         assert refused.value.status == 413
-    assert await read_body(chunks(b"{", b"}"), SMALL, length=None) == b"{}"
+    assert await body(sent(b"{", b"}"), SMALL, length=None) == b"{}"
 
 
 async def test_a_body_that_trickles_is_cut_off_however_steadily() -> None:
     hasty = replace(SMALL, seconds=0.2)
     started = time.monotonic()
     with pytest.raises(BadBody) as refused:
-        await read_body(chunks(*[b" "] * 100, pause=0.02), hasty, length="100")
+        await body(sent(*[b" "] * 100, pause=0.02), hasty, length="100")
 
     assert refused.value.status == 408
     assert time.monotonic() - started < 1
+
+
+async def test_a_client_who_leaves_has_sent_nothing() -> None:
+    with pytest.raises(Gone):
+        await body(sent(b"{", b"}", leaves=True), SMALL, length="2")
 
 
 async def test_nobody_s_credential_is_refused_before_the_body_is_read(served: Served) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.limits import numbers
-from api.limits.leaving import Gone, looked_after
+from api.limits.patience import Gone, Patience
 from resolvers.context import Context
 from services import outcomes
 from store import outbox
@@ -152,7 +152,7 @@ async def leaving(run: Callable[[], Any]) -> Any:
     """Run a request whose client leaves after a fifth of a second."""
     socket = Socket()
     asyncio.get_running_loop().call_later(0.2, socket.left.set)
-    with looked_after(socket.receive):
+    with Patience(socket.receive):
         return await run()
 
 
@@ -188,7 +188,7 @@ async def test_a_client_who_leaves_does_not_undo_what_he_meant(world: World, mon
 
 async def test_whoever_is_cancelled_otherwise_is_cancelled() -> None:
     async def request() -> None:
-        with looked_after(Socket().receive):
+        with Patience(Socket().receive):
             await asyncio.sleep(30)
 
     task = asyncio.create_task(request())
