@@ -136,6 +136,7 @@ def create_app(
         try:
             await open_shop(shop)
             notes = asyncio.create_task(shop.notebook.run(pause))
+            shop.freshness.start()
             app.state.database, app.state.shop = database, shop
             limited = settings.rate_limit == "on"
             engine.meter = Meter(shop) if limited else None
@@ -153,6 +154,7 @@ def create_app(
                 await shop.live.close()
         finally:
             await _ended(notes)
+            await shop.freshness.close()
             await verifier.close()
             await database.close()
             await seen.close()
