@@ -100,7 +100,8 @@ def make_engine(settings: Settings) -> tuple[Engine, Mapping[str, str] | None]:
         BadSettings: the file of trusted documents is not one, or one of them does not fit the schema.
     """
     told = settings.environment == "development"
-    engine = Engine(executable(build_schema()), executor=settings.executor, tells_schema=told)
+    schema, keeps = executable(build_schema()), settings.operation_cache
+    engine = Engine(schema, executor=settings.executor, tells_schema=told, keeps=keeps)
     if settings.trusted_documents is None:
         return engine, None
     documents = trusted.load(settings.trusted_documents)
@@ -157,6 +158,7 @@ def create_app(
         try:
             await open_shop(shop)
             notes = asyncio.create_task(shop.notebook.run(pause))
+            shop.freshness.start()
             app.state.database, app.state.shop = database, shop
             limited = settings.rate_limit == "on"
             engine.meter = Meter(shop) if limited else None
@@ -175,6 +177,7 @@ def create_app(
                 await shop.live.close()
         finally:
             await _ended(notes)
+            await shop.freshness.close()
             await verifier.close()
             await database.close()
             await seen.close()

@@ -70,13 +70,22 @@ class Engine:
     Args:
         executor: `compiled` runs plans (docs/executor.md), `graphql-core` runs everything the ordinary way.
         tells_schema: whether introspection and suggestions ("Did you mean ...") are answered.
+        keeps: whether a document is judged once; else at every request.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, executor: Executor = "compiled", tells_schema: bool = True) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        executor: Executor = "compiled",
+        tells_schema: bool = True,
+        keeps: bool = True,
+    ) -> None:
         self._schema = schema
         self._executor = executor
         self.meter: Meter | None = None
         self._tells_schema = tells_schema
+        self._keeps = keeps
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._kept = 0
 
@@ -93,7 +102,7 @@ class Engine:
             return prepared
         prepared = self._judge(text)
         prepared.unpaid = min(len(text), numbers.DOCUMENT_CHARS_MAX) // numbers.CHARS_A_POINT
-        if len(text) <= CACHED_LENGTH_MAX:
+        if self._keeps and len(text) <= CACHED_LENGTH_MAX:
             self._prepared[text] = prepared
             self._kept += len(text)
             while len(self._prepared) > DOCUMENTS_MAX or self._kept > CACHED_TOTAL_MAX:

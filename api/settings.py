@@ -52,6 +52,9 @@ class Settings(BaseModel):
     otlp_endpoint: str | None = Field(
         None, description="OpenTelemetry collector, such as `http://collector:4318`.", pattern=r"^https?://[^\s/]+"
     )
+    operation_cache: bool = Field(
+        True, description="Whether a document is parsed and checked once; else at every request."
+    )
     executor: Literal["compiled", "graphql-core"] = Field(
         "compiled", description="`graphql-core` runs operations the ordinary way, several times slower."
     )

@@ -42,6 +42,7 @@ PYMONGO = {"CRM_MONGO_DRIVER": "pymongo"}
 CONTENDERS = (
     Contender(name="this project", factory=SERVED, environ=PYMONGO),
     Contender(name="this project, on Motor", factory=SERVED, environ={"CRM_MONGO_DRIVER": "motor"}),
+    Contender(name="without the operation cache", factory=SERVED, environ={**PYMONGO, "CRM_OPERATION_CACHE": "false"}),
     Contender(name="without plans (graphql-core)", factory=SERVED, environ={**PYMONGO, "CRM_EXECUTOR": "graphql-core"}),
     Contender(name="without fetch planning", factory=SERVED, environ={**PYMONGO, "CRM_FETCH_PLANNING": "false"}),
     Contender(name="without shared look-ups", factory=SERVED, environ={**PYMONGO, "CRM_SHARED_LOOKUPS": "false"}),

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from crm.callers import Caller
 from crm.ids import time_ordered
 from crm.money import digits_of
+from services.freshness import Freshness
 from services.input_types import Rules
 from services.known import Known
 from services.live import Live
@@ -48,6 +49,7 @@ class Shop:
     shared_lookups: bool = True
     currency_digits: int = field(init=False)
     known: Known = field(init=False)
+    freshness: Freshness = field(init=False)
     live: Live = field(init=False)
     notebook: Notebook = field(init=False)
     _look_ups: Database | Shared = field(init=False)
@@ -55,6 +57,7 @@ class Shop:
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
         self.known = Known(self.database, self.clock, self.currency_digits)
+        self.freshness = Freshness(self.database, self.known)
         self.live = Live(self.database)
         self.notebook = Notebook(self.database)
         self._look_ups = Shared(self.database) if self.shared_lookups else self.database

@@ -1,7 +1,8 @@
 """What a process may remember about the shop: things that never change once they are there, programme and offers.
 
 Products and stores are never deleted, so remembering that one exists can never be wrong. The programme's versions, the
-products' categories and the offers (services/known_offers.py) are read again after a few seconds.
+products' categories and the offers (services/known_offers.py) are read again after a few seconds, and at once where
+this process changed them or hears that another did (services/freshness.py).
 """
 
 import hashlib
@@ -124,7 +125,7 @@ class Known:
             return at_hand
         changes = self._program_changes
         read = programs_of(await programs.versions(self._database))
-        if changes == self._program_changes:  # else a version was saved here while we read
+        if changes == self._program_changes:  # else a version was saved while we read
             self._programs, self._programs_at = read, now
         return read
 
@@ -138,7 +139,7 @@ class Known:
         return self._subjects[2]
 
     def forget_programs(self) -> None:
-        """Read the programme anew at the next question: this process has changed it."""
+        """Read the programme anew at the next question: it has changed."""
         self._programs = None
         self._program_changes += 1
 
@@ -147,5 +148,5 @@ class Known:
         return await self._offers.now()
 
     def forget_offers(self) -> None:
-        """Look for changed offers at the next question: this process has changed one."""
+        """Look for changed offers at the next question: one has changed."""
         self._offers.forget()

@@ -63,12 +63,12 @@ class KnownOffers:
             revision = max([revision, *(document["revision"] for document in changed)])
         if revision >= self._revision:  # else another question has read further meanwhile
             self._live, self._revision = live, revision
-        if changes == self._changes:  # else an offer was saved here while we read
+        if changes == self._changes:  # else an offer was saved while we read
             self._at = now
         return live
 
     def forget(self) -> None:
-        """Look for changes at the next question: this process has made one."""
+        """Look for changes at the next question: there is one."""
         self._at = self._clock() - 2 * AGE_MAX
         self._changes += 1
 

@@ -24,23 +24,26 @@ class KnownStatistics:
         self._clock = clock
         self._pointer: Pointer | None = None
         self._read_at: datetime | None = None
+        self._moves = 0
         self._products: OrderedDict[str, tuple[float, int, str | None] | None] = OrderedDict()
         self._shelves: OrderedDict[str, Shelf] = OrderedDict()
 
     async def pointer(self) -> Pointer | None:
         """Return the current generation, at most 5 seconds old."""
-        now = self._clock()
+        now, moves = self._clock(), self._moves
         if self._read_at is None or abs(now - self._read_at) > AGE_MAX:
             read = await statistics.current(self._database)
             if read != self._pointer:
                 self._products.clear()
                 self._shelves.clear()
-            self._pointer, self._read_at = read, now
+            self._pointer = read
+            self._read_at = now if moves == self._moves else None  # else it was moved while we read
         return self._pointer
 
     def forget(self) -> None:
-        """Read the pointer anew at the next question: this process has moved it."""
+        """Read the pointer anew at the next question: it was moved."""
         self._read_at = None
+        self._moves += 1
 
     async def products(self, ids: Iterable[str]) -> Known:
         """Return what is known of products; nothing where there are no statistics yet."""

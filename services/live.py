@@ -8,17 +8,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextvars import Context
 
-import structlog
 from pymongo.errors import PyMongoError
 
+from services.following import FIRST_PAUSE, LONGEST_PAUSE, ended, follow
 from store import ledger
-from store.changes import Changes
+from store.changes import of_accounts
 from store.client import Database, Document
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 READ_MAX = 1000
-CLOSE_SECONDS = 2.0
-log = structlog.get_logger()
 
 
 class _Watcher:
@@ -51,6 +48,7 @@ class Live:
         self._touched: dict[str, bool] = {}  # whether all who watch are told, or those who came just now
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def watching(self) -> int:
@@ -80,10 +78,7 @@ class Live:
     async def close(self) -> None:
         """Let go of the stream; whoever still watches is told nothing more."""
         self._watchers.clear()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)  # it ends by itself, where MongoDB answers
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def _touch(self, id_: str, *, everybody: bool = True) -> None:
         self._touched[id_] = everybody or self._touched.get(id_, False)
@@ -95,30 +90,24 @@ class Live:
     async def _run(self) -> None:
         """Work until nobody watches; between the last look and the end nothing awaits, so nobody comes in unseen."""
         while self._wanted():
-            await self._follow(Changes(self._database))
-
-    async def _follow(self, changes: Changes) -> None:
-        """Follow the stream, and go on with it wherever it breaks, while its touched accounts are read."""
-        reading: asyncio.Task[None] | None = None
-        pause = FIRST_PAUSE
-        while self._wanted():
             try:
-                if await changes.settle():  # nobody knows what happened before: all are told once
-                    for id_ in self._watchers:
-                        self._touch(id_)
-                # Only what is read after the stream's position can never be older than what the stream tells.
-                reading = reading or asyncio.create_task(self._read(), name="touched accounts")
-                async for id_ in changes.accounts(self._wanted):
-                    pause = FIRST_PAUSE
-                    if id_ in self._watchers:
-                        self._touch(id_)
-            except PyMongoError as problem:
-                log.warning("change_stream_broken", error=type(problem).__name__, pause=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-        if reading:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+                await follow(of_accounts(self._database), self._wanted, anew=self._anew, told=self._changed)
+            finally:
+                reading, self._reading = self._reading, None
+                if reading:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
+
+    def _anew(self) -> None:
+        """Tell all once what is now, and read from here on: what is read before could be older than what is told."""
+        for id_ in self._watchers:
+            self._touch(id_)
+        self._reading = self._reading or asyncio.create_task(self._read(), name="touched accounts")
+
+    def _changed(self, change: Document) -> None:
+        id_ = change["documentKey"]["_id"]
+        if id_ in self._watchers:
+            self._touch(id_)
 
     async def _read(self) -> None:
         """Read touched accounts, all of a moment together, and give them to who watches them."""

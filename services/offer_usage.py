@@ -1,12 +1,13 @@
 """What a quote and a sale look up about offers: what was redeemed of them so far, and what the codes sent stand for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from crm.ids import OFFER, OFFER_CODE, REDEMPTION, prefix_of
 from crm.offers.values import Offer, Usage
+from crm.refusals import Refusal, UserErrorCode
 from loyalty.periods import period_key
 from services.context import Call
 from store import keys, offer_codes, offer_redemptions
@@ -15,6 +16,8 @@ from store.offer_redemptions import Counted
 
 NO_CODE = "There is no such code for this customer."
 """Of a code that is none and of one that is another's alike."""
+
+USED_CODE = "This code was used already."
 
 _CALENDAR = ZoneInfo("UTC")
 """Days are local by the time they are stored: here they are only put into their weeks, months and years."""
@@ -86,3 +89,31 @@ def _found(index: int, key: Document | None, issued: dict[str, Document]) -> Fou
     if ref in issued:
         return FoundCode(index=index, key=key, offer_id=issued[ref]["offerId"], issued=issued[ref])
     return FoundCode(index=index, key=key, offer_id=ref if prefix_of(ref) == OFFER else None)
+
+
+def judged(
+    codes: Iterable[FoundCode], customer_id: str | None, unlocked: Container[str]
+) -> Iterator[tuple[FoundCode, Refusal | None]]:
+    """Yield each code, none of a reward, with why it unlocks no offer: what a quote warns of, a sale refuses.
+
+    Args:
+        unlocked: the offers that the codes before it unlocked, as whoever asks notes them from code to code.
+    """
+    sent: set[str] = set()
+    for code in codes:
+        yield code, _problem(code, customer_id, unlocked, sent)
+        if code.issued:
+            sent.add(code.issued["_id"])
+
+
+def _problem(
+    code: FoundCode, customer_id: str | None, unlocked: Container[str], sent: Container[str]
+) -> Refusal | None:
+    at = ("codes", str(code.index))
+    if code.offer_id is None or not code.is_for(customer_id):
+        return Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, NO_CODE, at)
+    if code.issued and (code.issued["status"] != offer_codes.ISSUED or code.issued["_id"] in sent):
+        return Refusal(UserErrorCode.OFFER_EXHAUSTED, USED_CODE, at)
+    if code.offer_id in unlocked:
+        return Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, "Its offer applies once, by another code.", at)
+    return None

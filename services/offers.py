@@ -10,6 +10,7 @@ from crm.ids import OFFER, prefix_of
 from crm.numbers import RATE_DIGITS, decimal
 from crm.refusals import Refusal, Refusals, UserErrorCode, invalid, not_found
 from crm.values import Topic
+from services.audit import Change, difference
 from services.context import Call
 from services.input_types import Input
 from services.lookup import named_customers
@@ -89,7 +90,8 @@ async def archive_offer(call: Call, id_: str) -> Outcome:
         changes = {"active": False, "version": before["version"] + 1, "revision": revision, "updatedAt": call.now}
         offer = {**before, **changes}
         await offers.put(call.database, offer, tx=tx)
-        return await finish(call, done(offer=id_), [offer_fact(offer, "ARCHIVED")], owner=id_, tx=tx)
+        fact = offer_fact(offer, "ARCHIVED")
+        return await finish(call, done(offer=id_), [fact], owner=id_, tx=tx, changes=_changes(before, offer))
 
     outcome = await call.database.transaction(work, queue=_QUEUE)
     call.shop.known.forget_offers()
@@ -179,7 +181,14 @@ async def _store(
         await offers.set_audience(call.database, id_, audience or (), tx=tx)
     await offers.put(call.database, offer, tx=tx)
     await _count(call, offer, tx=tx)
-    return await finish(call, done(offer=id_), [offer_fact(offer, "SAVED")], owner=id_, tx=tx)
+    fact = offer_fact(offer, "SAVED")
+    return await finish(call, done(offer=id_), [fact], owner=id_, tx=tx, changes=_changes(before, offer))
+
+
+def _changes(before: Document | None, offer: Document) -> list[Change]:
+    """Return what the audit log is told: what of the offer was and became; of an audience its size alone."""
+    change = difference(offer["_id"], before, offer)
+    return [change] if change else []
 
 
 async def _count(call: Call, offer: Document, *, tx: Tx) -> None:

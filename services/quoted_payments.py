@@ -13,13 +13,13 @@ from crm.offers.values import Offer, OfferKind
 from crm.refusals import Refusal, UserErrorCode, invalid
 from loyalty.values import Program, Reward, RewardKind
 from services.context import Call
-from services.offer_usage import NO_CODE, FoundCode
+from services.offer_usage import NO_CODE, USED_CODE, FoundCode, judged
 from services.paying import unit_prices
 from services.quote_inputs import CartInput
 from services.rewards import CODE_FIRST
 from services.settled import available_now
 from services.shoppers import Shopper
-from store import offer_codes, rewards
+from store import rewards
 
 REWARDS_MAX = 40
 """As many rewards as a cart can have, by codes and by ids."""
@@ -40,22 +40,14 @@ class Payments:
     warnings: list[Refusal] = field(default_factory=list)
 
 
-def name_codes(payments: Payments, codes: Iterable[FoundCode], customer_id: str | None) -> list[FoundCode]:
+def name_codes(payments: Payments, codes: Sequence[FoundCode], customer_id: str | None) -> list[FoundCode]:
     """Note the offers that codes unlock; return the codes of rewards."""
-    of_rewards: list[FoundCode] = []
-    for code in codes:
-        at = ("codes", str(code.index))
-        if code.of_reward:
-            of_rewards.append(code)
-        elif code.offer_id is None or not code.is_for(customer_id):
-            payments.warnings.append(Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, NO_CODE, at))
-        elif code.issued and code.issued["status"] != offer_codes.ISSUED:
-            payments.warnings.append(Refusal(UserErrorCode.OFFER_EXHAUSTED, "This code was used already.", at))
-        elif code.offer_id in payments.unlocked:
-            message = "Its offer applies once, by another code."
-            payments.warnings.append(Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, message, at))
-        else:
-            payments.unlocked[code.offer_id] = at
+    of_rewards = [code for code in codes if code.of_reward]
+    for code, problem in judged((code for code in codes if not code.of_reward), customer_id, payments.unlocked):
+        if problem:
+            payments.warnings.append(problem)
+        elif code.offer_id:
+            payments.unlocked[code.offer_id] = ("codes", str(code.index))
     return of_rewards
 
 
@@ -73,7 +65,7 @@ async def use_reward_codes(
             continue
         (redemption,) = await rewards.by_ids(call.database, owner, [id_])
         if redemption["status"] != rewards.REDEEMED or id_ in seen:
-            payments.warnings.append(Refusal(UserErrorCode.OFFER_EXHAUSTED, "This code was used already.", at))
+            payments.warnings.append(Refusal(UserErrorCode.OFFER_EXHAUSTED, USED_CODE, at))
             continue
         seen.add(id_)
         _take_off(payments, basket, redemption["value"], redemption["productSku"], at)

@@ -20,7 +20,7 @@ from services.buyers import buyer_of
 from services.context import Call
 from services.engagement import zone_of
 from services.inputs import RecordPurchaseInput
-from services.offer_usage import NO_CODE, FoundCode, find_codes, usages
+from services.offer_usage import FoundCode, find_codes, judged, usages
 from services.offers_back import redemption_fact
 from services.outcomes import user_error
 from services.standing import Standing
@@ -128,20 +128,14 @@ def _name(sale: _Sale, input: RecordPurchaseInput, codes: Iterable[FoundCode]) -
         if prefix_of(id_) != OFFER:
             raise invalid("This is not an id of an offer.", "offerIds", str(index))
         sale.fields.setdefault(id_, ("offerIds", str(index)))
-    seen: set[str] = set()
-    for code in codes:
-        at: Path = ("codes", str(code.index))
-        if code.offer_id is None:
-            raise Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, NO_CODE, at)
-        if not code.is_for(sale.customer_id):
-            sale.refuse(Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, NO_CODE, at))
-        elif code.issued and (code.issued["status"] != offer_codes.ISSUED or code.issued["_id"] in seen):
-            sale.refuse(Refusal(UserErrorCode.OFFER_EXHAUSTED, "This code was used already.", at))
-        elif code.offer_id in sale.codes:
-            sale.refuse(Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, "Its offer applies once, by another code.", at))
-        seen |= {code.issued["_id"]} if code.issued else set()
-        sale.fields.setdefault(code.offer_id, at)
-        sale.codes.setdefault(code.offer_id, []).append(code)
+    for code, problem in judged(codes, sale.customer_id, sale.codes):
+        if problem and code.offer_id is None:
+            raise problem  # there is nothing that an offline till could have applied
+        if problem:
+            sale.refuse(problem)
+        if code.offer_id:
+            sale.fields.setdefault(code.offer_id, ("codes", str(code.index)))
+            sale.codes.setdefault(code.offer_id, []).append(code)
 
 
 async def _offers(call: Call, sale: _Sale, *, tx: Tx) -> list[Offer]:

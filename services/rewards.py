@@ -11,7 +11,7 @@ from services import offer_codes
 from services.context import Call
 from services.inputs import CustomerKey
 from services.lookup import customer
-from services.offer_usage import NO_CODE, FoundCode
+from services.offer_usage import NO_CODE, USED_CODE, FoundCode
 from services.outcomes import Outcome, done, finish
 from services.standing import Standing, locked, write
 from store import keys, offers
@@ -194,7 +194,7 @@ async def use_codes(call: Call, codes: Iterable[FoundCode], purchase: Document, 
             raise Refusal(UserErrorCode.OFFER_NOT_ELIGIBLE, NO_CODE, field)
         changes = {"status": USED, "purchaseId": purchase["_id"]}
         if not await stored.set_status(call.database, key["owner"], key["ref"], REDEEMED, changes, tx=tx):
-            raise Refusal(UserErrorCode.OFFER_EXHAUSTED, "This code was used already.", field)
+            raise Refusal(UserErrorCode.OFFER_EXHAUSTED, USED_CODE, field)
         (redemption,) = await stored.by_ids(call.database, key["owner"], [key["ref"]], tx=tx)
         _check_product(purchase, redemption["productSku"], field)
         purchase.setdefault("rewards", []).append(_named(redemption, redemption["value"], code=True))

@@ -1,20 +1,21 @@
-"""Changes of loyalty accounts as MongoDB tells them: which account, and nothing of what is in it."""
+"""Changes as MongoDB tells them: where something changed, and nothing of what is in it."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from bson import Timestamp
 from pymongo.errors import OperationFailure
 
-from store.client import Database
-from store.collections import ACCOUNTS
+from store.client import Database, Document, Filter
+from store.collections import ACCOUNTS, OFFERS, PROGRAMS, TASTE_STATISTICS
+from store.statistics import POINTER
 
 WAIT_MILLISECONDS = 500
 Position = Mapping[str, Any]
 """Where in the oplog to go on: a resume token, or the time of an operation."""
 
 # Each transaction locks the account first and changes it afterwards: a lock alone says nothing.
-_TOLD: list[dict[str, Any]] = [
+_ACCOUNTS_TOLD: list[Filter] = [
     {
         "$match": {
             "operationType": {"$in": ["insert", "update", "replace"]},
@@ -22,6 +23,18 @@ _TOLD: list[dict[str, Any]] = [
         }
     },
     {"$project": {"documentKey": 1}},
+]
+# A rebuild of the statistics writes thousands of documents, and moves the pointer to them at its end.
+_RULES_TOLD: list[Filter] = [
+    {
+        "$match": {
+            "$or": [
+                {"ns.coll": {"$in": [PROGRAMS, OFFERS]}},
+                {"ns.coll": TASTE_STATISTICS, "documentKey._id": POINTER},
+            ]
+        }
+    },
+    {"$project": {"ns.coll": 1}},
 ]
 
 
@@ -32,10 +45,17 @@ async def present(database: Database) -> Position:
 
 
 class Changes:
-    """One stream of the accounts that change, which goes on where it was after the connection broke."""
+    """One stream of what changes, which goes on where it was after the connection broke.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        told: the pipeline of what is told of which changes.
+        collection: where they are made, None for the whole database.
+    """
+
+    def __init__(self, database: Database, told: Sequence[Filter], *, collection: str | None = None) -> None:
         self._database = database
+        self._pipeline = told
+        self._collection = collection
         self._position: Position | None = None
 
     async def settle(self) -> bool:
@@ -45,8 +65,8 @@ class Changes:
         self._position = await present(self._database)
         return True
 
-    async def accounts(self, wanted: Callable[[], bool]) -> AsyncGenerator[str, None]:
-        """Yield ids of accounts that changed, for as long as `wanted` says so.
+    async def told(self, wanted: Callable[[], bool]) -> AsyncGenerator[Document | None, None]:
+        """Yield each change, None where none came for a while, for as long as `wanted` says so.
 
         Raises:
             PyMongoError: the connection broke or, the position being forgotten then, it is no longer in the oplog.
@@ -54,17 +74,28 @@ class Changes:
         assert self._position is not None
         try:
             async with self._database.watch(
-                ACCOUNTS, _TOLD, self._position, wait_milliseconds=WAIT_MILLISECONDS
+                self._collection, self._pipeline, self._position, wait_milliseconds=WAIT_MILLISECONDS
             ) as stream:
                 while wanted():
-                    change = await stream.try_next()
-                    if change is not None:
-                        yield change["documentKey"]["_id"]
+                    yield await stream.try_next()
                     if stream.resume_token:
                         self._position = {"resume_after": stream.resume_token}
-                    if not stream.alive:  # the collection was dropped or renamed
+                    if not stream.alive:  # what it watches was dropped or renamed
                         self._position = None
                         return
         except OperationFailure:
             self._position = None
             raise
+
+
+def of_accounts(database: Database) -> Changes:
+    """Return the changes of loyalty accounts, each with the account's `documentKey`."""
+    return Changes(database, _ACCOUNTS_TOLD, collection=ACCOUNTS)
+
+
+def of_rules(database: Database) -> Changes:
+    """Return the changes of what sales and quotes are judged by, each with its collection as `ns.coll`.
+
+    Versions of the programme, offers, and the pointer to the statistics.
+    """
+    return Changes(database, _RULES_TOLD)

@@ -95,7 +95,7 @@ class Database:
 
     @asynccontextmanager
     async def watch(
-        self, collection: str, pipeline: Sequence[Filter], position: Mapping[str, Any], *, wait_milliseconds: int
+        self, collection: str | None, pipeline: Sequence[Filter], position: Mapping[str, Any], *, wait_milliseconds: int
     ) -> AsyncIterator[Any]:
         """Give an open change stream: `try_next()` waits so long for a change, `resume_token` says where it is.
 
@@ -103,9 +103,11 @@ class Database:
         that made it is cancelled.
 
         Args:
+            collection: None for all of the database.
             position: `start_at_operation_time` or `resume_after`, and its value.
         """
-        stream = self._database[collection].watch(pipeline, max_await_time_ms=wait_milliseconds, **position)
+        watched = self._database if collection is None else self._database[collection]
+        stream = watched.watch(pipeline, max_await_time_ms=wait_milliseconds, **position)
         if self.driver == "pymongo":
             stream = await stream
         async with stream:

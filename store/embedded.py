@@ -39,7 +39,7 @@ from store.mongod_binary import (
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["DataDirInUse", "EmbeddedError", "EmbeddedMongo", "attached", "find_mongod", "running_uri"]
+__all__ = ["DataDirInUse", "EmbeddedError", "EmbeddedMongo", "attached", "find_mongod", "holds_database", "running_uri"]
 
 CACHE_MB = 768  # mongod itself stays under 1 GB with it, and the full import is no slower than with more
 CACHE_MB_MIN = 256  # mongod refuses less
@@ -125,6 +125,11 @@ class EmbeddedMongo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def holds_database(data_dir: Path) -> bool:
+    """Whether an embedded MongoDB was ever started on `data_dir`."""
+    return (data_dir / "mongodb").is_dir()
 
 
 def running_uri(data_dir: Path) -> str | None:

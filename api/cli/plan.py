@@ -1,36 +1,39 @@
 """`crm plan`: how an operation will be run, what it may cost, who may run it, and what it sends to MongoDB."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pymongo import monitoring
 from rich.text import Text
 
-from api.app import make_shop, open_database
-from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, Stop, load_settings, mongodb_for, one_sentence, out
+from api.cli.runtime import DEFAULT_DATA_DIR, DataDir, Stop, one_sentence, out
+from api.cli.sent import NotRun, Question, sent_by
 from api.engine import Engine
 from api.limits.numbers import POINTS
 from api.prepared import PreparedOperation
-from api.settings import Settings
-from crm.callers import Caller
 from crm.values import Role
 from executor.describing import described
 from executor.plans import NotCompiled, Ready
-from resolvers.context import Context
 from resolvers.policy import POLICY
 from schema.build import build_schema, executable
-from services.installation import open_shop
 
 File = Annotated[Path, typer.Argument(help="A GraphQL document.", exists=True, dir_okay=False)]
 OfRole = Annotated[Role, typer.Option(help="Who asks.")]
 Named = Annotated[str | None, typer.Option("--operation", help="Which operation of the document.")]
 AsJsonText = Annotated[str, typer.Option(help="The variables, as JSON.")]
-Customer = Annotated[str | None, typer.Option(help="Which customer asks, with --role CUSTOMER.")]
-Run = Annotated[bool, typer.Option("--run", help="Run a query on this installation and print the commands it sends.")]
+Customer = Annotated[
+    str | None, typer.Option(help="Which customer asks, with --role CUSTOMER; else whoever has spent most.")
+]
+Run = Annotated[
+    bool | None,
+    typer.Option("--run/--no-run", help="Fail where the query cannot be run, or do not even try.", show_default=False),
+]
+NOT_RUN = {
+    "mutation": "A mutation is not run to be looked at: it would change something.",
+    "subscription": "A subscription is followed, not run.",
+}
 
 
 def plan(
@@ -39,21 +42,40 @@ def plan(
     operation: Named = None,
     variables: AsJsonText = "{}",
     customer: Customer = None,
-    run: Run = False,
+    run: Run = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Print how an operation is run; with --run also the database commands that it sends."""
+    """Print how an operation is run, its cost and policy, and of a query the database commands that it sends."""
     engine = Engine(executable(build_schema()))
     with one_sentence():
         given = _variables(variables)
         text = file.read_text(encoding="utf-8")
         prepared = _prepared(engine, text, operation)
         _say(_policy(prepared, role), _cost(prepared, role, given), *_plan(prepared, given))
-        if run and prepared.node.operation.value != "query":
-            raise Stop("Only a query is run to be looked at: a mutation would change something.")
-    if run:
-        caller = Caller(role=role, principal="crm plan", name="crm plan", customer_id=customer)
-        _say("", *_commands(engine, caller, text, given, operation, data_dir))
+        if run is False:
+            return
+        question = Question(engine=engine, text=text, variables=given, name=operation, role=role, customer=customer)
+        try:
+            _say("", *_commands(prepared, question, data_dir))
+        except NotRun as why:
+            if run:
+                raise Stop(str(why)) from None
+            _say("", f"MongoDB: no commands are shown. {why}")
+
+
+def _commands(operation: PreparedOperation, question: Question, data_dir: Path) -> list[str]:
+    """Return the commands of an operation that is a query and not refused."""
+    kind = operation.node.operation.value
+    if kind in NOT_RUN:
+        raise NotRun(NOT_RUN[kind])
+    forbidden = operation.forbidden(question.role)
+    if forbidden:
+        raise NotRun(f"The query is refused: {forbidden} is not open to {question.role}.")
+    if too_much := operation.too_much(question.role, question.variables):
+        raise NotRun(f"The query is refused: {too_much}")
+    sent, errors = sent_by(question, data_dir)
+    said = [f"MongoDB, {len(sent)} commands:", *(f"  {line}" for line in sent)]
+    return [*said, *(f"Answered with an error: {message}" for message in errors)]
 
 
 def _variables(text: str) -> dict[str, Any]:
@@ -98,63 +120,6 @@ def _plan(operation: PreparedOperation, variables: Mapping[str, Any]) -> list[st
     if ready is None:
         return ["Plan: none, graphql-core runs this one."]
     raise Stop(f"The variables do not fit: {ready[0].message}")
-
-
-def _commands(
-    engine: Engine, caller: Caller, text: str, variables: Mapping[str, Any], name: str | None, data_dir: Path
-) -> list[str]:
-    """Return what a query sends."""
-    with one_sentence(), mongodb_for(load_settings(data_dir), data_dir, "crm plan") as settings:
-        sent = asyncio.run(_sent(engine, settings, caller, text, variables, name))
-    return [f"MongoDB, {len(sent)} commands:", *(f"  {line}" for line in sent)]
-
-
-async def _sent(
-    engine: Engine, settings: Settings, caller: Caller, text: str, variables: Mapping[str, Any], name: str | None
-) -> list[str]:
-    """Run a query once for what a process remembers, then once more, and return the commands of that one."""
-    sent: list[str] = []
-    database = open_database(settings, listeners=[_Listener(sent)])
-    try:
-        shop = make_shop(settings, database)
-        await open_shop(shop)
-        for _ in range(2):
-            sent.clear()
-            await engine.run(Context(shop.call(caller)), text, variables, name)
-        return sent
-    finally:
-        await database.close()
-
-
-class _Listener(monitoring.CommandListener):
-    """Collects commands in words, personal data left out: collections and the fields that are asked by."""
-
-    def __init__(self, sent: list[str]) -> None:
-        self._sent = sent
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Take a command in."""
-        if event.command_name in ("find", "aggregate"):
-            collection = event.command[event.command_name]
-            asked = event.command.get("filter") or event.command.get("pipeline")
-            self._sent.append(f"{event.command_name} {collection} {shape(asked)}")
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Need nothing of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Need nothing of it."""
-
-
-def shape(asked: Any) -> str:
-    """Return a filter or pipeline with its names and without its values."""
-    if isinstance(asked, Mapping):
-        inside = (f"{name}: {value if name == 'coll' else shape(value)}" for name, value in asked.items())
-        return "{" + ", ".join(inside) + "}"
-    if isinstance(asked, (list, tuple)):
-        stages = [shape(item) for item in asked if isinstance(item, Mapping)]
-        return "[" + ", ".join(stages) + "]" if stages else f"[{len(asked)} values]"
-    return "?"
 
 
 def _say(*lines: str) -> None:

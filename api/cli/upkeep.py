@@ -61,7 +61,11 @@ async def _run(shop: Shop, settings: Settings) -> None:
         loop.add_signal_handler(told, stop.set)
     metrics = metrics_of(settings)
     shop.database.on_retry = metrics.retry if metrics else None
-    await _worker(shop, metrics.job if metrics else _nobody).run(stop)
+    shop.freshness.start()
+    try:
+        await _worker(shop, metrics.job if metrics else _nobody).run(stop)
+    finally:
+        await shop.freshness.close()
 
 
 def _worker(shop: Shop, told: Callable[[str, int, str], None]) -> Worker:

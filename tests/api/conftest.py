@@ -1,6 +1,7 @@
 """Fixtures of tests about tokens (a clock, a provider, verifiers), and the application over HTTP."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -65,3 +66,10 @@ async def live(listener: Listening) -> Listening:
     listener.served.clock.now = NOW
     listener.served.commands.names.clear()
     return listener
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Let what the drivers dropped be collected within the test that made them drop it."""
+    yield
+    gc.collect()

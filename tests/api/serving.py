@@ -24,6 +24,8 @@ SECRET = "a secret of forty characters, no less ok"
 NEVER = 1e6
 """Nothing is written in the background: a test counts commands, or flushes the notes itself."""
 URL = "http://shop.example/graphql"
+CUT_HANDSHAKES = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+"""Both drivers leave a socket whose handshake was cut to the collector."""
 
 
 @dataclass

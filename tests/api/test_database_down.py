@@ -1,7 +1,6 @@
 """MongoDB stops in the middle of a request: a clear error in time, not ready, and all well again when it is back."""
 
 import asyncio
-import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -17,23 +16,13 @@ from store.embedded import EmbeddedMongo
 from store.migrations import steps
 from tests.api.cli.servers import mongod_pid
 from tests.api.logged import configured
-from tests.api.serving import Served, serving, settings
+from tests.api.serving import CUT_HANDSHAKES, Served, serving, settings
 from tests.support import CREATE
 
 QUERY = "{ customers(first: 1) { totalCount nodes { id } } }"
-pytestmark = pytest.mark.filterwarnings(
-    # Both drivers leave a socket whose handshake was cut to the collector.
-    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [pytest.mark.usefixtures("collected"), pytest.mark.filterwarnings(CUT_HANDSHAKES)]
 READY_MAX = 2.5
 """Seconds until readiness says no: it waits one, the rest is a busy machine's."""
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Let what the drivers dropped be collected within the test that made them drop it."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

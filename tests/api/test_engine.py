@@ -26,6 +26,23 @@ def test_a_document_is_judged_once_whether_it_is_good_or_bad(fresh: Engine, monk
     assert parsed == ["{ __typename }", "{ nothing }"]
 
 
+async def test_without_the_cache_a_document_is_judged_anew_each_time_and_answered_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetful = Engine(world.engine._schema, keeps=False)
+    parsed: list[str] = []
+    parse = module.parse
+    monkeypatch.setattr(module, "parse", lambda text, **options: (parsed.append(text), parse(text, **options))[1])
+
+    documents = ("{ stores { city } }", "{ stores { nothing } }")
+    for document in documents:
+        answers = [(await forgetful.run(Context(world.call(STAFF)), document, None, None)).body for _ in range(2)]
+        kept = (await world.engine.run(Context(world.call(STAFF)), document, None, None)).body
+        assert answers == [kept, kept]
+    assert [parsed.count(document) - 1 for document in documents] == [2, 2]  # the other engine parsed each once
+    assert len(forgetful._prepared) == 0
+
+
 def test_what_is_kept_is_bounded_in_number_and_in_length_and_the_oldest_goes_first(fresh: Engine) -> None:
     for number in range(DOCUMENTS_MAX + 5):
         fresh.prepare(f"{{ a{number}: __typename }}")

@@ -14,6 +14,7 @@ from crm.callers import Caller
 from crm.ids import account_of
 from crm.values import Role
 from resolvers.context import Context
+from services import following as following_module
 from services import live as live_module
 from store import changes, ledger
 from tests.api.http_answers import create
@@ -236,7 +237,7 @@ async def test_the_stream_is_closed_when_the_last_one_leaves_and_opened_for_the_
 async def test_a_stream_that_broke_goes_on_where_it_was_and_misses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(following_module, "FIRST_PAUSE", 0.001)
     ann, ben = await world.customer(), await world.customer(email="ben@example.com")
     positions: list[Any] = []
     watch = world.database.watch
@@ -285,7 +286,7 @@ class _Broken:
 async def test_after_a_gap_in_the_oplog_everybody_is_told_once_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(following_module, "FIRST_PAUSE", 0.001)
     ann, ben = await world.customer(), await world.customer(email="ben@example.com")
     watch, opened = world.database.watch, 0
 
@@ -328,18 +329,14 @@ async def test_a_read_that_fails_is_tried_again_and_nobody_is_forgotten(
     assert failed == 3
 
 
-async def test_a_dropped_collection_is_a_gap_like_any_other(world: World) -> None:
-    stream = changes.Changes(world.database)
+async def test_a_dropped_collection_is_a_gap_like_any_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "ACCOUNTS", "other_accounts")
+    stream = changes.of_accounts(world.database)
     assert await stream.settle()
     assert not await stream.settle()
     await world.database["other_accounts"].insert_one({"_id": 1})
-    original = changes.ACCOUNTS
-    changes.ACCOUNTS = "other_accounts"
-    try:
-        await world.database["other_accounts"].drop()
-        assert [id_ async for id_ in stream.accounts(lambda: True)] == [1]
-    finally:
-        changes.ACCOUNTS = original
+    await world.database["other_accounts"].drop()
+    assert [change["documentKey"]["_id"] async for change in stream.told(lambda: True) if change] == [1]
     assert await stream.settle(), "it begins anew"
 
 

@@ -9,6 +9,7 @@ from pymongo.errors import AutoReconnect
 from crm.ids import product_id, store_id
 from services.notebook import NOTES_MAX
 from store import audit as stored
+from tests.services.offer_helpers import archive, offer_id, save_offer
 from tests.support import ADMIN, POS, STAFF, World, customer_caller, sale
 
 UPDATE = """mutation($by: CustomerKey!, $input: UpdateCustomerInput!) {
@@ -99,6 +100,25 @@ async def test_a_version_of_the_programme_is_told_once_however_often_it_is_sent(
     assert entry["what"] == "saveLoyaltyProgram"
     (change,) = entry["changes"]
     assert (change["before"], change["after"]["version"], change["after"]["fields"]) == ({"version": 1}, 2, ["name"])
+
+
+async def test_an_offer_is_told_as_it_was_and_became_and_nobody_whom_it_is_for(world: World) -> None:
+    ann = await world.customer()
+    offer = await offer_id(world, title="Ten off", conditions={"customers": [{"id": ann}]})
+    await save_offer(world, offer, title="Twelve off", value="12")
+    await archive(world, offer)
+    await archive(world, offer)  # changes nothing
+
+    made, saved, archived = [entry for entry in await audit(world) if offer in entry["of"]]
+    assert [entry["what"] for entry in (made, saved, archived)] == ["saveOffer", "saveOffer", "archiveOffer"]
+    ((new,), (later,), (gone,)) = (entry["changes"] for entry in (made, saved, archived))
+    assert (new["before"], new["after"]["title"], new["after"]["conditions"]["customerCount"]) == ({}, "Ten off", 1)
+    assert later["of"] == offer
+    assert (later["before"]["title"], later["before"]["value"]) == ("Ten off", "10")
+    assert (later["after"]["title"], later["after"]["value"]) == ("Twelve off", "12")
+    assert {"kind", "conditions", "active"} & later["after"].keys() == set()
+    assert (gone["before"]["active"], gone["after"]["active"], "title" in gone["after"]) == (True, False, False)
+    assert ann not in str([made, saved, archived])
 
 
 async def test_points_given_by_hand_are_told_without_the_words(world: World) -> None:

@@ -119,6 +119,19 @@ async def test_codes_of_all_kinds_and_rewards(world: World) -> None:
     await clean(world)
 
 
+async def test_a_code_sent_twice_is_warned_of_as_a_sale_would_refuse_it(world: World) -> None:
+    ann = await world.customer()
+    hers = await offer_id(world, conditions={"requiresCode": True})
+    code, another = await issued(world, hers, ann), await issued(world, hers, ann)
+
+    for codes in ([*code, *code], [*code, *another]):
+        (warning,) = (await quote(world, customer={"id": ann}, codes=codes))["warnings"]
+        refused = await world.sell(customer={"id": ann}, codes=codes)
+        (error,) = refused["userErrors"]
+        assert (warning["code"], warning["message"]) == (error["code"], error["message"])
+        assert warning["field"][1:] == error["field"][1:] == ["codes", "1"]
+
+
 async def test_caps_first_purchases_and_referrals(world: World) -> None:
     await products(world, "SKU-1")
     await save(

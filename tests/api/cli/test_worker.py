@@ -99,6 +99,16 @@ def holders(server: Server) -> set[int]:
         return {int(lease["holder"].split(":")[-2]) for lease in client["crm"]["leases"].find()}
 
 
+def follows_changes(client: MongoClient[dict[str, Any]], database: str) -> bool:
+    """Whether anybody has a change stream open on a whole database."""
+    stages: list[dict[str, Any]] = [
+        {"$currentOp": {"allUsers": True, "idleCursors": True}},
+        {"$match": {"cursor.originatingCommand.$db": database}},
+    ]
+    opened = [operation["cursor"]["originatingCommand"] for operation in client.admin.aggregate(stages)]
+    return any(command.get("aggregate") == 1 and "$changeStream" in command["pipeline"][0] for command in opened)
+
+
 # ---------------------------------------------------------------- crm worker
 
 
@@ -123,6 +133,11 @@ def test_a_worker_told_to_stop_leaves_its_leases_and_ends_well(
         assert process.communicate(timeout=STOP_SECONDS) == ("", "")
     assert process.returncode == 0
     assert leases.count_documents({}) == 0
+
+
+def test_a_worker_hears_of_what_others_change(own: dict[str, str]) -> None:
+    with MongoClient[dict[str, Any]](own["CRM_MONGODB_URI"]) as client, working(**own):
+        assert eventually(lambda: follows_changes(client, "upkeep"), START_SECONDS)
 
 
 def test_once_beside_a_worker_leaves_the_jobs_to_it(own: dict[str, str], leases: Leases) -> None:
