@@ -19,7 +19,7 @@ from services.notebook import Notebook
 from store.client import Database
 from store.fetching import Fused, Separate, Shared
 from store.idempotency import Claim
-from store.reads import Reader
+from store.reads import Document, Reader
 
 
 def utc_now() -> datetime:
@@ -75,7 +75,8 @@ class Call:
 
     `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
     none. `action` is the field that is being answered, for the audit log. `rows_until` is when a batch begins no
-    further row, by the monotonic clock.
+    further row, by the monotonic clock. `written` are documents that the mutation being answered has committed, by id:
+    its payload shows them without asking for them again.
     """
 
     shop: Shop
@@ -87,6 +88,7 @@ class Call:
     misses: int = 0
     rows_until: float | None = None
     action: str = ""
+    written: dict[str, Document] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:
