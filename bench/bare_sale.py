@@ -53,9 +53,12 @@ async def written_by(database: Database, purchase: Document) -> dict[str, list[D
     id_, owner = purchase["_id"], purchase["owner"]
     of_sale: Document = {"owner": owner, "source.nodeId": id_}
     entries = await database["points_transactions"].find(of_sale).to_list(None)
-    told: Document = {"$or": [{"nodeId": id_}, {"data.entryId": {"$in": [entry["_id"] for entry in entries]}}]}
+    told: Document = {
+        "owner": owner,
+        "$or": [{"nodeId": id_}, {"data.entryId": {"$in": [entry["_id"] for entry in entries]}}],
+    }
     conditions: dict[str, Document] = {
-        "keys": {"ref": id_},
+        "keys": {"ref": id_, "owner": owner},  # its copies name the same sale
         "purchases": {"_id": id_},
         "points_transactions": of_sale,
         "points_lots": of_sale,

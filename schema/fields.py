@@ -234,6 +234,7 @@ class _Mutation(_CheckedArguments):
         """Check, claim the key, resolve; let later fields read anew what this one changed."""
         context = info.context
         context.call.action = info.field_name
+        context.call.written.clear()  # the mutation before this one knew nothing of it
         context.call.now = context.call.shop.clock()  # mutations run one after the other, each at its own instant
         try:
             outcome: Outcome = await self._once(next_, source, info, kwargs)

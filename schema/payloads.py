@@ -1,6 +1,6 @@
 """What mutations answer: the object under the name of its type, whether it is a replay, and what was wrong.
 
-An outcome holds ids; the objects are loaded anew here, so a retry may select other fields than the first try did.
+An outcome holds ids; the objects are loaded here, so a retry may select other fields than the first try did.
 """
 
 from typing import Any

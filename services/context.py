@@ -21,6 +21,7 @@ from services.notebook import Notebook
 from store.client import Database
 from store.fetching import Fused, Separate, Shared
 from store.idempotency import Claim
+from store.reads import Document
 
 
 def utc_now() -> datetime:
@@ -77,7 +78,8 @@ class Call:
 
     `refusals` are the codes of all user errors the caller was answered with, `misses` counts queries by a key that was
     none. `action` is the field that is being answered, for the audit log. `rows_until` is when a batch begins no
-    further row, by the monotonic clock.
+    further row, by the monotonic clock. `written` are documents that the mutation being answered has committed, by id:
+    its payload shows them without asking for them again.
     """
 
     shop: Shop
@@ -89,6 +91,7 @@ class Call:
     misses: int = 0
     rows_until: float | None = None
     action: str = ""
+    written: dict[str, Document] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:

@@ -98,14 +98,15 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
         limited = await limited_offers(call, input, found) if names_offers(input) else []
         queues = [*([buyer] if buyer else ()), *limited]
         try:
-            outcome = await call.database.transaction(
+            purchase = await call.database.transaction(
                 lambda tx: _record(call, sale, buyer, things, limited, tx),  # noqa: B023 -- runs within the iteration
                 queue=queues,
             )
         except DuplicateKeyError:
             continue  # the same sale, or a new product of it, came in elsewhere: read what won
         things.remember(call)
-        return outcome
+        call.written[purchase["_id"]] = purchase
+        return recorded(call, purchase)
     raise try_again("externalId")
 
 
@@ -173,7 +174,8 @@ async def with_receipt(call: Call, outcome: Outcome) -> Outcome:
 
 async def _record(
     call: Call, sale: Checked, buyer: str | None, things: NewThings, limited: Sequence[str], tx: Tx
-) -> Outcome:
+) -> Document:
+    """Record the sale in a transaction and return its purchase as it is stored."""
     purchase = _purchase(call, sale, buyer, things)
     facts: list[Fact] = []
     standing = await _lock(call, sale.input, buyer, tx=tx) if buyer else None
@@ -191,9 +193,9 @@ async def _record(
     if standing:
         facts += await post(call, standing, purchase, sale.input.total, tx=tx)
     await things.store(call, tx=tx)
-    return await finish(
-        call, recorded(call, purchase), [purchase_fact(purchase), *facts], owner=purchase["owner"], tx=tx
-    )
+    facts = [purchase_fact(purchase), *facts]
+    await finish(call, recorded(call, purchase), facts, owner=purchase["owner"], tx=tx)
+    return purchase
 
 
 async def _lock(call: Call, input: RecordPurchaseInput, buyer: str, *, tx: Tx) -> Standing:

@@ -142,9 +142,11 @@ class Database:
         documents: list[Document] = await cursor.to_list(None)
         return documents
 
-    async def command(self, command: Mapping[str, Any]) -> Document:
-        """Run a database command and return its answer."""
-        answer: Document = await self._database.command(command)
+    async def command(self, command: Mapping[str, Any], *, tx: Tx | None = None) -> Document:
+        """Run a database command and return its answer; what writes goes by store/writing.py, in a transaction."""
+        answer: Document = await self._database.command(
+            command, session=tx.session if tx else None, codec_options=CODEC
+        )
         return answer
 
     @staticmethod

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from crm.values import CustomerSort
+from store import writing
 from store.client import Database, Document, Tx
 from store.collections import CUSTOMERS
 from store.pages import Order
@@ -92,7 +93,9 @@ async def count_sale(
     tx: Tx,
 ) -> None:
     """Take a sale into the customer's metrics, and the tier it led to."""
-    await database[CUSTOMERS].update_one(
+    await writing.update(
+        database,
+        CUSTOMERS,
         {"_id": id_},
         {
             "$inc": {"metrics.purchaseCount": 1, "metrics.totalSpent": total},
@@ -101,7 +104,7 @@ async def count_sale(
             "$addToSet": {"metrics.channels": channel},
             "$set": {"tierSteps": steps},
         },
-        session=tx.session,
+        tx=tx,
     )
 
 

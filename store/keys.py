@@ -7,6 +7,7 @@ merge re-points keys instead of losing them.
 
 from collections.abc import Iterable, Sequence
 
+from store import writing
 from store.client import Database, Document, Tx
 from store.collections import KEYS
 
@@ -90,8 +91,7 @@ async def find(database: Database, ids: Iterable[str], *, tx: Tx | None = None) 
 
 async def insert(database: Database, keys: Sequence[Document], *, tx: Tx) -> None:
     """Claim keys; a DuplicateKeyError ends the transaction when one is taken."""
-    if keys:
-        await database[KEYS].insert_many(list(keys), session=tx.session)
+    await writing.insert(database, KEYS, keys, tx=tx)
 
 
 async def put(database: Database, key: Document) -> None:

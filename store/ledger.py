@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReturnDocument, UpdateOne
-
 from crm.ids import account_of
 from loyalty.book import Book
 from loyalty.points import Account, Entry, Expiry, Lot, Source
 from loyalty.tiers import TierStep
 from loyalty.values import SourceKind, TransactionType
-from store import holds
+from store import holds, writing
 from store.client import Database, Document, Tx
 from store.collections import ACCOUNTS, HOLDS, LOTS, TRANSACTIONS
 from store.pages import Order
@@ -180,13 +178,7 @@ async def insert_account(database: Database, account: Document, *, tx: Tx) -> No
 
 async def lock(database: Database, customer_id: str, *, tx: Tx) -> Document | None:
     """Take the account for this transaction and return it; None where the customer has none."""
-    document: Document | None = await database[ACCOUNTS].find_one_and_update(
-        {"_id": account_of(customer_id)},
-        {"$inc": {"locks": 1}},
-        session=tx.session,
-        return_document=ReturnDocument.AFTER,
-    )
-    return document
+    return await writing.changed(database, ACCOUNTS, {"_id": account_of(customer_id)}, {"$inc": {"locks": 1}}, tx=tx)
 
 
 async def get(database: Database, customer_id: str, *, tx: Tx) -> Document:
@@ -238,28 +230,25 @@ async def lots_by_id(database: Database, owner: str, ids: Sequence[str], *, tx: 
 
 async def write(database: Database, owner: str, book: Book, *, principal: str, extra: dict[str, Any], tx: Tx) -> None:
     """Store what facts did to a working copy: totals with `extra` fields, entries, lots and holds."""
-    await database[ACCOUNTS].update_one(
-        {"_id": account_of(owner)}, {"$set": {**_totals(book.account), **extra}}, session=tx.session
+    await writing.update(
+        database, ACCOUNTS, {"_id": account_of(owner)}, {"$set": {**_totals(book.account), **extra}}, tx=tx
     )
-    if book.entries:
-        await database[TRANSACTIONS].insert_many(
-            [entry_document(owner, entry, principal) for entry in book.entries], session=tx.session
-        )
+    entries = [entry_document(owner, entry, principal) for entry in book.entries]
+    await writing.insert(database, TRANSACTIONS, entries, tx=tx)
     for collection, documents in (
         (LOTS, [lot_document(owner, lot) for lot in book.changed_lots.values()]),
         (HOLDS, [holds.document(owner, hold) for hold in book.changed_holds.values()]),
     ):
         known = [document for document in documents if document["_id"] in book.stored]
         if known:
-            await database[collection].bulk_write([_put(document) for document in known], session=tx.session)
-        if len(known) < len(documents):
-            new = [document for document in documents if document["_id"] not in book.stored]
-            await database[collection].insert_many(new, session=tx.session)
+            await writing.update_each(database, collection, [_put(document) for document in known], tx=tx)
+        new = [document for document in documents if document["_id"] not in book.stored]
+        await writing.insert(database, collection, new, tx=tx)
 
 
-def _put(document: Document) -> UpdateOne:
+def _put(document: Document) -> Document:
     fields = {name: value for name, value in document.items() if name not in ("_id", "owner")}
-    return UpdateOne({"_id": document["_id"], "owner": document["owner"]}, {"$set": fields})
+    return writing.statement({"_id": document["_id"], "owner": document["owner"]}, {"$set": fields})
 
 
 def account_document(customer_id: str, at: datetime, account: Account, extra: dict[str, Any]) -> Document:

@@ -11,6 +11,7 @@ from typing import Any
 
 from crm.ids import CUSTOMER, EVENT, prefix_of
 from crm.values import Topic
+from store import writing
 from store.client import Database, Document, Tx
 from store.collections import OUTBOX
 
@@ -42,5 +43,4 @@ def events(
 
 async def insert(database: Database, documents: Sequence[Document], *, tx: Tx) -> None:
     """Write the events of the transaction under way."""
-    if documents:
-        await database[OUTBOX].insert_many(list(documents), session=tx.session)
+    await writing.insert(database, OUTBOX, documents, tx=tx)

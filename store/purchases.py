@@ -6,7 +6,7 @@ from typing import Any
 
 from crm.values import PurchaseStatus
 from loyalty.tiers import QualifyingSale
-from store import keys
+from store import keys, writing
 from store.client import Database, Document, Tx
 from store.collections import PURCHASES
 from store.customers import NO_PURCHASES
@@ -54,12 +54,12 @@ async def any_of(database: Database, owner: str, *, tx: Tx | None = None) -> boo
 
 async def insert(database: Database, purchase: Document, *, tx: Tx) -> None:
     """Store a new purchase."""
-    await database[PURCHASES].insert_one(purchase, session=tx.session)
+    await writing.insert(database, PURCHASES, [purchase], tx=tx)
 
 
 async def update(database: Database, owner: str, id_: str, changes: dict[str, Any], *, tx: Tx) -> None:
     """Set fields of a purchase; setting `owner` hands it to somebody else."""
-    await database[PURCHASES].update_one({"_id": id_, "owner": owner}, {"$set": changes}, session=tx.session)
+    await writing.update(database, PURCHASES, {"_id": id_, "owner": owner}, {"$set": changes}, tx=tx)
 
 
 async def qualifying_since(

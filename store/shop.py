@@ -7,6 +7,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from crm.ids import PRODUCT, STORE, prefix_of, product_id, store_id
+from store import writing
 from store.client import DUPLICATE_KEY, Database, Document, Tx
 from store.collections import PRODUCTS, STORES
 from store.pages import Order
@@ -84,8 +85,7 @@ async def known_categories(database: Database, names: Sequence[str], *, tx: Tx |
 
 async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:
     """Store new stores or products in the sale's transaction; a DuplicateKeyError ends it when another was first."""
-    if documents:
-        await database[collection].insert_many(list(documents), session=tx.session)
+    await writing.insert(database, collection, documents, tx=tx)
 
 
 async def insert_missing(database: Database, collection: str, documents: Iterable[Document]) -> int:

@@ -6,9 +6,8 @@ A year's document is bounded by `COUNTED_MAX`; the years are, because older ones
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from pymongo import UpdateOne
-
 from crm.taste.counters import Counted, Tally, day, steps
+from store import writing
 from store.client import Database, Document, Tx
 from store.collections import TASTES
 
@@ -35,15 +34,17 @@ async def count(
         added |= {f"{map_}.{name}.s": more, f"{map_}.{name}.n": 1}
         latest[f"{map_}.{name}.last"] = today
     empty = {"year": at.year, "counted": 0, "products": {}, "categories": {}}
-    await database[TASTES].bulk_write(
+    await writing.update_each(
+        database,
+        TASTES,
         [
-            UpdateOne({"_id": id_, "owner": owner}, {"$setOnInsert": empty}, upsert=True),
-            UpdateOne(
+            writing.statement({"_id": id_, "owner": owner}, {"$setOnInsert": empty}, upsert=True),
+            writing.statement(
                 {"_id": id_, "owner": owner, "counted": {"$lt": COUNTED_MAX}},
                 {"$inc": added, "$max": latest, "$set": {"storeCode": store_code, "channel": channel}},
             ),
         ],
-        session=tx.session,
+        tx=tx,
     )
 
 
