@@ -8,7 +8,7 @@ ROUNDS ?= 20
 # What else `python -m bench` is told: make bench BENCH="--only speed"
 BENCH ?=
 # What no driver and no executor can change.
-ONCE := api/cli attacks clients crm executor loyalty store/test_embedded.py
+ONCE := api/cli attacks bench clients crm executor loyalty store/test_embedded.py
 
 .PHONY: setup run test lint types imports tests schema bench crash clean
 

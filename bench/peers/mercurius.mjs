@@ -3,7 +3,7 @@
 import Fastify from 'fastify'
 import mercurius from 'mercurius'
 import { recordPurchase } from './sale.mjs'
-import { firstCustomers, firstOffers, load, page, settings, shown, typeDefs } from './shop.mjs'
+import { firstCustomers, firstOffers, load, oneCustomer, page, settings, shown, typeDefs } from './shop.mjs'
 
 const nodes = (lists) => lists.map((list) => ({ nodes: list }))
 
@@ -37,9 +37,8 @@ app.register(mercurius, {
     ...shown,
     ...(settings.fused && found),
     Query: {
-      me: async (_, __, context) =>
-        settings.fused ? page(context.customerId) : (await load.customers([context.customerId]))[0],
-      customer: async (_, { by }) => (await load.customers([by.id]))[0],
+      me: (_, __, context) => (settings.fused ? page : oneCustomer)(context.customerId),
+      customer: (_, { by }) => oneCustomer(by.id),
       customers: async (_, { first }) => ({ nodes: await firstCustomers(first) }),
       offers: async (_, { first }) => ({ nodes: await firstOffers(first) }),
     },

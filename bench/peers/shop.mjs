@@ -92,6 +92,8 @@ function inOrder(keys, documents, keyOf) {
   return keys.map((key) => found.get(key) ?? null)
 }
 
+export const oneCustomer = (id) => database.collection('customers').findOne({ _id: id })
+
 export const firstCustomers = (first) =>
   database.collection('customers').find({}).sort({ createdAt: 1, _id: 1 }).limit(first).toArray()
 
