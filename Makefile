@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOUSEHOLDS ?= 300
 ROUNDS ?= 20
+# What else `python -m bench` is told: make bench BENCH="--only speed"
+BENCH ?=
 # What no driver and no executor can change.
-ONCE := api/cli attacks clients crm executor loyalty store/test_embedded.py
+ONCE := api/cli attacks bench clients crm executor loyalty store/test_embedded.py
 
-.PHONY: setup run test lint types imports tests schema bench speed crash clean
+.PHONY: setup run test lint types imports tests schema bench crash clean
 
 setup: $(VENV)/.ready  ## make the virtual environment with everything pinned by hash
 
@@ -48,11 +50,8 @@ tests:
 schema: setup  ## write the committed schema file anew
 	$(BIN)/crm schema > schema/schema.graphql
 
-bench: setup  ## measure, and print a table
-	$(BIN)/python -m bench
-
-speed: setup  ## measure this service beside others on the same data; needs Node 20 with npm
-	$(BIN)/python -m bench.speed
+bench: setup  ## measure everything, beside other servers too, and print tables; needs Node 20 with npm
+	$(BIN)/python -m bench $(BENCH)
 
 crash: setup  ## kill API, server and mongod under load, 20 times; CI does it three times
 	$(BIN)/python -m bench.crashes --rounds $(ROUNDS)

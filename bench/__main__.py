@@ -1,196 +1,145 @@
-"""`make bench`: the start and the full import, each in processes of its own, printed as one table.
+"""`make bench`: everything that is measured, in one run; `--only` a part of it.
 
 Nothing here is a test: a figure says what this machine gave.
 """
 
+import argparse
 import json
 import os
 import platform
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import ledger, limits, quotes, subscribers, tastes
-from store.embedded import EmbeddedMongo
+from bench import growth, installation, ledger, limits, quotes, speed, subscribers, targets, tastes, workers
+from bench.data import Data, made
+from bench.load import install_peers
+from bench.targets import Verdict
 
-CRM = [sys.executable, "-m", "api.cli"]
-STARTS = 3
-POLL_SECONDS = 0.2
-ANSWER_SECONDS_MAX = 60
-QUERY = json.dumps({"query": "{ customers(first: 1) { nodes { id } } }"}).encode()
-MEMORY_OF_SCHEMA = (
-    "from api.app import create_app\n"
-    "from api.settings import Settings\n"
-    "create_app(Settings(mongodb_uri='mongodb://127.0.0.1', secret='x' * 32))\n"
-    "print([line for line in open('/proc/self/status') if line.startswith('VmRSS')][0].split()[1])"
-)
+PARTS = ("speed", "workers", "cold", "growth", "house")
+ON_DATA = frozenset({"speed", "workers", "cold", "growth"})
+CUSTOMERS = 10_000
+GROWN, GROWN_MORE = 100_000, 1_000_000
+DRIVERS = ("motor", "pymongo")
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a run: verdicts, and figures for another program."""
+
+    console: Console
+    verdicts: list[Verdict] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def judge(self, verdicts: Sequence[Verdict]) -> None:
+        """Keep verdicts and print them."""
+        self.verdicts += verdicts
+        self.console.print(targets.table(verdicts))
 
 
 def main() -> None:
-    """Measure everything and print it."""
-    console = Console(width=110)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    table = Table("what", "aim", "measured", title=machine)
-    with console.status("Embedded MongoDB"):
-        starts = [_cold_start() for _ in range(STARTS)]
-    table.add_row("embedded MongoDB from nothing to writable", "under 2 s", _seconds(starts))
-    with console.status("Memory of the API process"):
-        table.add_row("API process after building the schema", "under 120 MB", _megabytes(_schema_memory()))
-    for driver in ("motor", "pymongo"):
-        with console.status(f"The ledger over {driver}"):
-            ledger.measure(table, driver)
-    for driver in ("motor", "pymongo"):
-        with console.status(f"Quotes over {driver}"):
-            quotes.measure(table, driver)
-    with console.status("Limits"):
-        limits.measure(table)
-    with console.status("Tills at once"):
-        ledger.measure_tills(table)
-    with console.status("Subscribers"):
-        subscribers.measure(table)
-    with tempfile.TemporaryDirectory() as folder:
-        for driver in ("motor", "pymongo"):
-            with console.status(f"Full import over {driver}"):
-                _measure_import(table, Path(folder) / driver, driver)
-        with console.status("Statistics"):
-            tastes.measure_rebuild(table, Path(folder) / "motor")
-        with console.status("crm check, crm serve"):
-            _measure_use(table, Path(folder) / "motor")
-    with console.status("Counters and lists"):
-        tastes.measure(table)
-        tastes.measure_lists(table)
-    console.print(table)
+    """Measure and print."""
+    arguments = _arguments()
+    parts = arguments.only or PARTS
+    report = Report(Console(width=190))
+    report.figures["machine"] = machine = _machine()
+    report.console.print(f"[bold]{machine}[/bold]", highlight=False)
+    if not ON_DATA.isdisjoint(parts):
+        install_peers()
+        report.console.print(f"crm synth --customers {arguments.customers}", style="dim")
+        with tempfile.TemporaryDirectory() as folder, made(Path(folder) / "data", arguments.customers) as data:
+            _on_data(report, parts, data, Path(folder), arguments)
+    if "house" in parts:
+        _house(report)
+    if report.verdicts:
+        report.console.print(targets.table(report.verdicts))
+    if arguments.json:
+        report.figures["aims"] = [verdict.plain() for verdict in report.verdicts]
+        arguments.json.write_text(json.dumps(report.figures, indent=1) + "\n")
 
 
-def _measure_import(table: Table, data_dir: Path, driver: str) -> None:
-    seconds, peaks, report = _full_import(data_dir, driver)
-    memory = ", ".join(f"{name} {_megabytes(peak)}" for name, peak in peaks.items())
-    done = f"{report['baskets']:,} baskets, {report['lines']:,} lines, {report['sales'] / 100:,.2f} USD"
-    table.add_row(f"full import over {driver}: {done}", "under 60 s, 1 GB", f"{seconds:.1f} s, {memory}")
-
-
-def _measure_use(table: Table, data_dir: Path) -> None:
-    started = time.perf_counter()
-    subprocess.run([*CRM, "check", "--data-dir", str(data_dir)], check=True, stdout=subprocess.DEVNULL)
-    table.add_row("crm check on all of it: no difference", "", f"{time.perf_counter() - started:.1f} s")
-    answers = [_first_answer(data_dir) for _ in range(STARTS)]
-    seconds = [answer[0] for answer in answers]
-    table.add_row("crm serve with all of it to the first answer", "under 3 s", _seconds(seconds))
-    table.add_row("API process after the first answer", "", _megabytes(max(answer[1] for answer in answers)))
-
-
-def _megabytes(kilobytes: int) -> str:
-    return f"{kilobytes / 1024:.0f} MB"
-
-
-def _seconds(measured: list[float]) -> str:
-    return f"{sorted(measured)[len(measured) // 2]:.2f} s (median of {len(measured)})"
-
-
-def _cold_start() -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        with EmbeddedMongo.start(Path(folder), purpose="bench"):
-            return time.perf_counter() - started
-
-
-def _schema_memory() -> int:
-    """Return kilobytes of resident memory of a process that has built the application."""
-    return int(
-        subprocess.run([sys.executable, "-c", MEMORY_OF_SCHEMA], check=True, capture_output=True, text=True).stdout
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="Measure only this part; may be given again.")
+    parser.add_argument("--customers", type=int, default=CUSTOMERS, help="How many `crm synth` makes.")
+    parser.add_argument(
+        "--million", action="store_true", help=f"Let the data grow to {GROWN_MORE:,} customers as well."
     )
+    parser.add_argument("--operations", default="ABCM", help="The servers' operations, as letters.")
+    parser.add_argument("--servers", default="", help="Only servers whose name has this in it.")
+    parser.add_argument("--seconds", type=int, default=speed.Choice().seconds, help="Seconds of a slice.")
+    parser.add_argument("--rounds", type=int, default=speed.Choice().rounds, help="Slices of each server.")
+    parser.add_argument("--json", type=Path, help="Write the figures to this file as well.")
+    return parser.parse_args()
 
 
-def _full_import(data_dir: Path, driver: str) -> tuple[float, dict[str, int], dict[str, int]]:
-    """Return seconds, MongoDB's start and stop included, the peak kilobytes of both processes, and the report."""
-    command = [*CRM, "import", "complete-journey", "--data-dir", str(data_dir), "--json"]
-    environment = {**os.environ, "CRM_MONGO_DRIVER": driver}
-    peaks: dict[str, int] = {}
-    started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as run:
-        assert run.stdout is not None
-        while run.poll() is None:
-            peaks |= _peaks(run.pid, data_dir)
-            time.sleep(POLL_SECONDS)
-        output = run.stdout.read()
-    assert run.returncode == 0, output
-    return time.perf_counter() - started, peaks, json.loads(output)
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _peaks(importer: int, data_dir: Path) -> dict[str, int]:
-    """Return the peak resident kilobytes, so far, of the importer and of its MongoDB."""
-    found: dict[str, int] = {}
-    with suppress(OSError, ValueError, IndexError):
-        found["importer"] = _kilobytes(importer, "VmHWM")
-        found["mongod"] = _kilobytes(json.loads((data_dir / "mongod.json").read_text())["mongod_pid"], "VmHWM")
-    return found
+def _on_data(report: Report, parts: Sequence[str], data: Data, folder: Path, arguments: argparse.Namespace) -> None:
+    """Measure what is measured on the customers of `crm synth`; they grow last."""
+    if "speed" in parts:
+        choice = speed.Choice(
+            operations=arguments.operations,
+            servers=arguments.servers,
+            seconds=arguments.seconds,
+            rounds=arguments.rounds,
+        )
+        _speed(report, data, choice)
+    if "workers" in parts:
+        _workers(report, data, arguments.seconds)
+    if "cold" in parts:
+        cold = workers.measure_cold(data)
+        report.figures["cold_ms"] = cold
+        report.judge([workers.cold_verdict(cold)])
+    if "growth" in parts:
+        sizes = [GROWN, GROWN_MORE] if arguments.million else [GROWN]
+        grown = growth.measure(report.console, data, arguments.customers, sizes, folder / "few")
+        report.figures["growth"] = [asdict(one) for one in grown]
+        report.judge([one.verdict for one in grown])
 
 
-def _kilobytes(pid: int, what: str) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split(f"{what}:")[1].split()[0])
+def _speed(report: Report, data: Data, choice: speed.Choice) -> None:
+    results = speed.measure(report.console, data, choice)
+    report.console.print(speed.table(results))
+    report.figures["servers"] = speed.plain(results)
+    report.judge(speed.verdicts(results))
 
 
-def _first_answer(data_dir: Path) -> tuple[float, int]:
-    """Return seconds from the command to the first answer over HTTP, and the process's kilobytes then."""
-    made = subprocess.run(
-        [*CRM, "keys", "create", "--role", "STAFF", "--json", "--data-dir", str(data_dir)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    key, port = json.loads(made.stdout)["key"], _free_port()
-    started = time.perf_counter()
-    with _serving(data_dir, port) as server:
-        _ask_until_answered(port, key)
-        seconds = time.perf_counter() - started
-        memory = _kilobytes(server.pid, "VmRSS")
-    return seconds, memory
+def _workers(report: Report, data: Data, seconds: int) -> None:
+    found = workers.measure_workers(report.console, data, seconds)
+    report.console.print(workers.table(found))
+    report.figures["workers"] = asdict(found)
+    report.judge(workers.memory_verdicts(found))
 
 
-@contextmanager
-def _serving(data_dir: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [*CRM, "serve", "--port", str(port), "--data-dir", str(data_dir)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        try:
-            yield server
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
-
-
-def _ask_until_answered(port: int, key: str) -> None:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql",
-        QUERY,
-        {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
-    )
-    deadline = time.monotonic() + ANSWER_SECONDS_MAX
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(request, timeout=5) as response:
-                assert "data" in json.load(response)
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.01)
-    raise TimeoutError("The server did not answer.")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _house(report: Report) -> None:
+    """Measure what the house does below and around GraphQL, each in processes of its own."""
+    table = Table("what", "aim", "measured", title=report.figures["machine"])
+    steps: dict[str, Callable[[], None]] = {
+        "Embedded MongoDB, memory of the API process": partial(installation.measure_start, table),
+        **{f"The ledger over {driver}": partial(ledger.measure, table, driver) for driver in DRIVERS},
+        **{f"Quotes over {driver}": partial(quotes.measure, table, driver) for driver in DRIVERS},
+        "Limits": partial(limits.measure, table),
+        "Tills at once": partial(ledger.measure_tills, table),
+        "Subscribers": partial(subscribers.measure, table),
+        "The whole import": partial(installation.measure_whole, report.console, table),
+        "Counters of tastes": partial(tastes.measure, table),
+        "Lists": partial(tastes.measure_lists, table),
+    }
+    for what, step in steps.items():
+        report.console.print(what, style="dim")
+        step()
+    report.console.print(table)
+    columns = [list(column.cells) for column in table.columns]
+    report.figures["house"] = [list(row) for row in zip(*columns, strict=True)]
 
 
 if __name__ == "__main__":

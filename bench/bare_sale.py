@@ -1,6 +1,8 @@
 """A sale's writes and nothing else: the documents of one real sale again, under new ids, in one transaction.
 
-What they say is not worked out anew, so this is the least a server could do that stores the same.
+What they say is not worked out anew, so this is the least a server could do that stores the same. The sale that is
+copied is one that the service recorded for a customer whom nobody else sells to: what was written for it is found by
+its owner, however many copies there are.
 """
 
 import time
@@ -11,15 +13,18 @@ from starlette.requests import Request
 
 from crm.ids import account_of, time_ordered
 from crm.taste.counters import counted
-from store import tastes
+from store import keys, tastes
 from store.client import Database, Document, Tx
 from store.customers import count_sale
+
+TEMPLATE = ("template", "template")
+"""The external id of the sale that is copied."""
 
 WRITTEN = ("keys", "purchases", "points_transactions", "points_lots", "outbox")
 
 
 class BareSale:
-    """Answers operation M; the sale that is copied is the first of the bench, which the service itself recorded."""
+    """Answers operation M."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,8 +32,8 @@ class BareSale:
 
     async def _written(self) -> dict[str, list[Document]]:
         if self._template is None:
-            found = self._database["purchases"].find({"externalId.source": "bench"}, sort=[("recordedAt", 1)], limit=1)
-            (purchase,) = await found.to_list(None)
+            key = await self._database["keys"].find_one({"_id": keys.purchase(TEMPLATE)})
+            purchase = await self._database["purchases"].find_one({"_id": key["ref"]})
             self._template = await written_by(self._database, purchase)
         return self._template
 

@@ -7,11 +7,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.free_port import free_port
 
@@ -23,9 +25,13 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A server: `factory` is a Python application, `script` a Node one with its `options`."""
+    """A server: `factory` is a Python application, `script` a Node one with its `options`.
+
+    `operations` are those in which it differs from another that is measured.
+    """
 
     name: str
+    operations: str = "ABCM"
     factory: str | None = None
     script: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -37,20 +43,30 @@ class Contender:
         return self.factory is not None and self.factory != "bench.bare:create_app"
 
 
-SERVED = "api.cli.served:app"
+SERVED = "bench.unlimited:app"
 PYMONGO = {"CRM_MONGO_DRIVER": "pymongo"}
+MOTOR = {"CRM_MONGO_DRIVER": "motor"}
+ONE_BY_ONE = {"CRM_FETCH_PLANNING": "false", "CRM_SHARED_LOOKUPS": "false"}
+OURS = "this project"
+PLAIN = "this project's resolvers on plain strawberry"
+PLAIN_MOTOR = f"{PLAIN}, on Motor"
+BARE = "bare Starlette endpoint"
+MERCURIUS = "Mercurius with JIT"
+MERCURIUS_FUSED = "Mercurius with JIT, same aggregation"
+APOLLO = "Apollo Server 5"
 CONTENDERS = (
-    Contender(name="this project", factory=SERVED, environ=PYMONGO),
-    Contender(name="this project, on Motor", factory=SERVED, environ={"CRM_MONGO_DRIVER": "motor"}),
+    Contender(name=OURS, factory=SERVED, environ=PYMONGO),
+    Contender(name="this project, on Motor", factory=SERVED, environ=MOTOR),
     Contender(name="without the operation cache", factory=SERVED, environ={**PYMONGO, "CRM_OPERATION_CACHE": "false"}),
     Contender(name="without plans (graphql-core)", factory=SERVED, environ={**PYMONGO, "CRM_EXECUTOR": "graphql-core"}),
     Contender(name="without fetch planning", factory=SERVED, environ={**PYMONGO, "CRM_FETCH_PLANNING": "false"}),
     Contender(name="without shared look-ups", factory=SERVED, environ={**PYMONGO, "CRM_SHARED_LOOKUPS": "false"}),
-    Contender(name="this project's resolvers on plain strawberry + Motor", factory="bench.plain:create_app"),
-    Contender(name="bare Starlette endpoint, same commands", factory="bench.bare:create_app", environ=PYMONGO),
-    Contender(name="Mercurius with JIT", script="mercurius.mjs"),
-    Contender(name="Mercurius with JIT, same aggregation", script="mercurius.mjs", options={"fused": True}),
-    Contender(name="Apollo Server 5", script="apollo.mjs"),
+    Contender(name=PLAIN, factory="bench.plain:create_app", environ={**PYMONGO, **ONE_BY_ONE}),
+    Contender(name=PLAIN_MOTOR, factory="bench.plain:create_app", environ={**MOTOR, **ONE_BY_ONE}),
+    Contender(name=BARE, factory="bench.bare:create_app", environ=PYMONGO),
+    Contender(name=MERCURIUS, script="mercurius.mjs"),
+    Contender(name=MERCURIUS_FUSED, operations="A", script="mercurius.mjs", options={"fused": True}),
+    Contender(name=APOLLO, script="apollo.mjs"),
 )
 
 
@@ -62,14 +78,41 @@ class Running:
     url: str
     pid: int
 
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The processes that answer: the one that was started, or its workers."""
+        started = psutil.Process(self.pid)
+        workers = [child for child in started.children() if "spawn_main" in " ".join(child.cmdline())]
+        return workers or [started]
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds that it has used."""
+        return sum(used(process) for process in self.processes)
+
+    @property
+    def megabytes(self) -> float:
+        """Resident memory of its largest process."""
+        return max(process.memory_info().rss for process in self.processes) / 1024**2
+
+
+def used(process: psutil.Process) -> float:
+    """Return the processor seconds that a process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
 
 @contextmanager
-def running(contender: Contender, shop: dict[str, str]) -> Iterator[Running]:
-    """Start a server on the shop's database, as its CRM_ settings name it, and stop it after the block."""
+def running(contender: Contender, shop: Mapping[str, str], *, workers: int = 1) -> Iterator[Running]:
+    """Start a server on the shop's database, as its CRM_ settings name it, and stop it after the block.
+
+    Args:
+        workers: processes that answer, of a Python one.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}/graphql"
     with subprocess.Popen(
-        _command(contender, shop, port),
+        _command(contender, shop, port, workers),
         cwd=PROJECT,
         env=_environ(contender, shop),
         stdout=subprocess.DEVNULL,
@@ -85,16 +128,18 @@ def running(contender: Contender, shop: dict[str, str]) -> Iterator[Running]:
             process.kill()
 
 
-def _command(contender: Contender, shop: dict[str, str], port: int) -> list[str]:
+def _command(contender: Contender, shop: Mapping[str, str], port: int, workers: int) -> list[str]:
     if contender.script:
         options = {"uri": shop["CRM_MONGODB_URI"], "database": shop["CRM_MONGODB_DATABASE"], "port": port}
         return ["node", str(PEERS / contender.script), json.dumps({**options, **contender.options})]
     assert contender.factory
     quiet = ["--log-level", "warning", "--no-server-header", "--no-access-log"]
-    return [sys.executable, "-m", "uvicorn", "--factory", contender.factory, "--port", str(port), *quiet]
+    # A worker that is silent for so long is ended by uvicorn, and one that still imports is silent.
+    many = ["--workers", str(workers), "--timeout-worker-healthcheck", "30"] if workers > 1 else []
+    return [sys.executable, "-m", "uvicorn", "--factory", contender.factory, "--port", str(port), *quiet, *many]
 
 
-def _environ(contender: Contender, shop: dict[str, str]) -> dict[str, str]:
+def _environ(contender: Contender, shop: Mapping[str, str]) -> dict[str, str]:
     rest = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
     return {**rest, **shop, "NODE_ENV": "production", **contender.environ}
 

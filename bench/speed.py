@@ -1,250 +1,204 @@
-"""`make bench-speed`: this service beside others on the same data, in one run, printed as one table.
+"""The servers side by side on the same data, and what MongoDB alone would do.
 
-Every server answers the same operations with the same JSON, which is compared first. They are measured by turns in
-short slices, so that what else the machine does falls on all of them alike; the median of the slices counts.
+Every server answers the same operations with the same JSON, and a sale makes each write as many documents; both are
+held first. They are measured by turns in short slices, so that what else the machine does falls on all of them alike;
+the median of the slices counts.
 """
 
-import argparse
-import asyncio
-import json
 import os
-import subprocess
-import sys
-import tempfile
-import urllib.request
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
+from pymongo import MongoClient
 from rich.console import Console
 from rich.table import Table
 
-from api.app import development_secret
-from api.settings import Settings
-from api.tokens import development_token
-from bench.contenders import CONTENDERS, PEERS, Contender, Running, running
-from crm.callers import SYSTEM
-from crm.values import Channel, Role
-from services import api_keys
-from services.context import Shop
-from store.client import Database
-from store.embedded import EmbeddedMongo
+from bench import alone
+from bench.bare_sale import WRITTEN
+from bench.contenders import CONTENDERS, OURS, Running, running, used
+from bench.data import Data
+from bench.load import Client, requests, send
+from bench.targets import Verdict, ratios
 
-OPERATIONS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "operations").glob("*.graphql"))}
-NAMES = {"A": "AccountPage", "B": "Customers", "C": "Name", "M": "Sale"}
-CUSTOMERS, ASKED, BOUGHT = 10_000, 200, 3
-CONNECTIONS, SECONDS, ROUNDS = 16, 3, 3
+ALONE = "the MongoDB commands alone"
+WARM_SECONDS = 1
+COMPARED = 3
 
 
 @dataclass(slots=True)
 class Measured:
-    """What one server gave for one operation, a number a slice; seconds are of processor time, for one request."""
+    """What one server gave for an operation, a number a slice; `server` and `mongod` are CPU seconds a request."""
 
     rates: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    server: list[float] = field(default_factory=list)
+    mongod: list[float] = field(default_factory=list)
     megabytes: float = 0.0
 
+    def add(self, told: Mapping[str, Any], server: float, mongod: float) -> None:
+        """Add a slice: what the load told, and the processor seconds of both in it."""
+        self.rates.append(told["requests"] / told["seconds"])
+        self.p50.append(told["p50"])
+        self.p99.append(told["p99"])
+        self.server.append(server / told["requests"])
+        self.mongod.append(mongod / told["requests"])
 
-@dataclass(frozen=True, slots=True)
-class Callers:
-    """Who asks: customers with their tokens, and keys of the desk and a till."""
-
-    customers: Sequence[str]
-    tokens: dict[str, str]
-    staff: str
-    till: str
-
-
-def main() -> None:
-    """Measure and print."""
-    arguments = _arguments()
-    console = Console(width=150)
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder)
-        if not (PEERS / "node_modules").is_dir():
-            subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=PEERS, check=True, stdout=subprocess.DEVNULL)
-        synth = [sys.executable, "-m", "api.cli", "synth", "--customers", str(arguments.customers)]
-        subprocess.run([*synth, "--data-dir", str(data_dir)], check=True)
-        with EmbeddedMongo.start(data_dir, purpose="bench") as mongo:
-            shop = {
-                "CRM_MONGODB_URI": mongo.uri,
-                "CRM_MONGODB_DATABASE": "crm",
-                "CRM_SECRET": "bench" * 8,
-                "CRM_RATE_LIMIT": "off",  # nobody may ask that often
-                "CRM_LOG_LEVEL": "warning",  # nobody else writes a line for each request
-            }
-            callers = asyncio.run(_callers(shop))
-            contenders = [one for one in CONTENDERS if not arguments.only or arguments.only in one.name]
-            with ExitStack() as stack:
-                servers = [stack.enter_context(running(one, shop)) for one in contenders]
-                results = {
-                    name: _operation(console, name, servers, callers, arguments) for name in arguments.operations
-                }
-    console.print(_table(results))
-    Path(arguments.json).write_text(json.dumps(_plain(results), indent=1)) if arguments.json else None
+    def plain(self) -> dict[str, float]:
+        """Return the medians for another program, times in milliseconds."""
+        return {
+            "rate": median(self.rates),
+            "p50": median(self.p50),
+            "p99": median(self.p99),
+            "server_ms": median(self.server) * 1000,
+            "mongod_ms": median(self.mongod) * 1000,
+            "megabytes": self.megabytes,
+        }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=CUSTOMERS)
-    parser.add_argument("--operations", default="ABCM")
-    parser.add_argument("--seconds", type=int, default=SECONDS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", help="Measure only servers whose name has this in it.")
-    parser.add_argument("--json", help="Write the figures to this file as well.")
-    return parser.parse_args()
+Results = dict[str, dict[str, Measured]]
+"""By operation and server."""
 
 
-async def _callers(shop: dict[str, str]) -> Callers:
-    settings = Settings.from_environ(shop)
-    database = Database(shop["CRM_MONGODB_URI"], shop["CRM_MONGODB_DATABASE"])
-    try:
-        from api.app import make_shop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is measured: `servers` is a part of the names of those, nothing for all."""
 
-        opened: Shop = make_shop(settings, database)
-        staff = await api_keys.create(opened.call(SYSTEM), Role.STAFF)
-        till = await api_keys.create(opened.call(SYSTEM), Role.POS, channel=Channel.POS)
-        found = database["customers"].find({"metrics.purchaseCount": {"$gte": BOUGHT}}, {"_id": 1})
-        ids = [person["_id"] for person in await found.to_list(None)]
-        secret = development_secret(settings)
-        assert secret
-        now = opened.clock()
-        return Callers(ids, {id_: development_token(id_, secret=secret, now=now) for id_ in ids}, staff.key, till.key)
-    finally:
-        await database.close()
+    operations: str = "ABCM"
+    servers: str = ""
+    seconds: int = 3
+    rounds: int = 3
+
+
+def measure(console: Console, data: Data, choice: Choice) -> Results:
+    """Measure the servers and say how far it is."""
+    chosen = [one for one in CONTENDERS if choice.servers in one.name]
+    results: Results = {}
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(one, data.environ)) for one in chosen]
+        for name in choice.operations:
+            of_operation = [server for server in servers if name in server.contender.operations]
+            results[name] = _operation(console, name, of_operation, data, choice)
+    return results
 
 
 def _operation(
-    console: Console, name: str, servers: Sequence[Running], callers: Callers, arguments: argparse.Namespace
+    console: Console, name: str, servers: Sequence[Running], data: Data, choice: Choice
 ) -> dict[str, Measured]:
-    """Compare the answers, then measure by turns."""
-    _same_answers(name, servers, callers)
+    """Compare what the servers do, then measure by turns."""
+    _same(name, servers, data)
     results: dict[str, Measured] = defaultdict(Measured)
-    for server in servers:  # warm
-        _load(name, server, callers, 1)
-    for round_ in range(arguments.rounds):
+    mongod = psutil.Process(data.mongod)
+    for server in servers:
+        send(server.url, requests(name, server.contender, data.callers), seconds=WARM_SECONDS)
+    commands = alone.prepared(data, CONTENDERS[0], name)
+    for round_ in range(choice.rounds):
         for server in servers:
-            console.print(f"{name} {round_ + 1}/{arguments.rounds} {server.contender.name}", style="dim")
-            _slice(name, server, callers, arguments.seconds, results[server.contender.name])
-    console.print(_table({name: results}))
+            console.print(f"{name} {round_ + 1}/{choice.rounds} {server.contender.name}", style="dim")
+            _slice(name, server, mongod, data, choice.seconds, results[server.contender.name])
+        if choice.servers in ALONE or not choice.servers:
+            console.print(f"{name} {round_ + 1}/{choice.rounds} {ALONE}", style="dim")
+            _slice_alone(commands, mongod, data, choice.seconds, results[ALONE])
     return dict(results)
 
 
-def _slice(name: str, server: Running, callers: Callers, seconds: int, measured: Measured) -> None:
-    process = psutil.Process(server.pid)
-    before = process.cpu_times()
-    told = _load(name, server, callers, seconds)
-    after = process.cpu_times()
+def _slice(name: str, server: Running, mongod: psutil.Process, data: Data, seconds: int, measured: Measured) -> None:
+    these = requests(name, server.contender, data.callers)
+    server_before, mongod_before = server.seconds, used(mongod)
+    told = send(server.url, these, seconds=seconds)
     assert told["failed"] == 0, f"{server.contender.name} failed {told['failed']} times at {name}"
-    measured.rates.append(told["requests"] / told["seconds"])
-    measured.p50.append(told["p50"])
-    measured.p99.append(told["p99"])
-    used = after.user + after.system - before.user - before.system
-    measured.seconds.append(used / max(told["requests"], 1))
-    measured.megabytes = process.memory_info().rss / 1024**2
+    measured.add(told, server.seconds - server_before, used(mongod) - mongod_before)
+    measured.megabytes = server.megabytes
 
 
-def _requests(name: str, server: Contender, callers: Callers) -> list[dict[str, Any]]:
-    """Return the requests that the load goes through by turns, as this server takes them."""
-    requests = []
-    number, servers = CONTENDERS.index(server), len(CONTENDERS)
-    # Each server sells to customers of its own: else the fastest would fill the histories that the others work with.
-    customers = callers.customers[number::servers] if name == "M" else callers.customers[:ASKED]
-    for customer in customers:
-        variables: dict[str, Any] = {"C": {"id": customer}, "M": {"input": _sale(customer)}}.get(name, {})
-        body = {"query": OPERATIONS[name], "operationName": NAMES[name], "variables": variables}
-        credential = {"A": callers.tokens[customer], "M": callers.till}.get(name, callers.staff)
-        headers = {"Authorization": f"Bearer {credential}"} if server.ours else {"x-customer": customer}
-        requests.append({"headers": headers, "body": json.dumps(body), "fresh": name == "M"})
-    return requests
+def _slice_alone(
+    commands: alone.Commands | None, mongod: psutil.Process, data: Data, seconds: int, measured: Measured
+) -> None:
+    own = psutil.Process()
+    own_before, mongod_before = used(own), used(mongod)
+    told = alone.sent(data, commands, seconds)
+    measured.add(told, used(own) - own_before, used(mongod) - mongod_before)
 
 
-def _sale(customer: str) -> dict[str, Any]:
-    lines = [
-        {"lineNumber": number, "sku": f"BENCH-{number}", "title": "Mug", "quantity": "2", "unitPrice": "5.45"}
-        for number in range(1, 4)
-    ]
-    return {
-        "externalId": {"source": "bench", "value": "FRESH"},
-        "customer": {"id": customer},
-        "channel": "POS",
-        "occurredAt": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="milliseconds"),
-        "currencyCode": "USD",
-        "lines": lines,
-        "total": "32.70",
-    }
-
-
-def _same_answers(name: str, servers: Sequence[Running], callers: Callers) -> None:
-    """Hold that every server answers alike before anything is measured; sales need only have the same shape."""
-    for index in (0, 1, 2):
-        answers = {server.contender.name: _ask(name, server, callers, index) for server in servers}
-        first, *others = answers.items()
-        for other in others:
-            assert other[1] == first[1], f"{name}: {other[0]} answers {other[1]!r}, {first[0]} {first[1]!r}"
-
-
-def _ask(name: str, server: Running, callers: Callers, index: int) -> Any:
-    sent = _requests(name, server.contender, callers)[index]
-    body = sent["body"].replace("FRESH", f"same-{server.pid}-{index}").encode()
-    request = urllib.request.Request(server.url, body, {"Content-Type": "application/json", **sent["headers"]})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer = json.load(response)
-    assert "errors" not in answer, f"{server.contender.name} answers {answer['errors']}"
-    data = answer["data"]
+def _same(name: str, servers: Sequence[Running], data: Data) -> None:
+    """Hold that all servers answer alike, and that a sale stores as many documents of each kind by each."""
+    uri, database = data.environ["CRM_MONGODB_URI"], data.environ["CRM_MONGODB_DATABASE"]
+    answers: dict[str, list[Any]] = {}
+    written: dict[str, list[int]] = {}
+    with MongoClient[dict[str, Any]](uri) as client:
+        for server in servers:
+            before = _counts(client, database)
+            answers[server.contender.name] = _answers(name, server, data)
+            after = _counts(client, database)
+            written[server.contender.name] = [after[kind] - before[kind] for kind in WRITTEN]
+    _alike(f"{name} is answered", answers)
     if name == "M":
-        assert data["recordPurchase"]["userErrors"] == [], data
-        data["recordPurchase"]["purchase"]["pointsEarned"] = int(data["recordPurchase"]["purchase"]["pointsEarned"] > 0)
-    return data
+        _alike(f"A sale writes {', '.join(WRITTEN)}:", written)
 
 
-def _load(name: str, server: Running, callers: Callers, seconds: int) -> dict[str, Any]:
-    job = {
-        "url": server.url,
-        "requests": _requests(name, server.contender, callers),
-        "connections": CONNECTIONS,
-        "seconds": seconds,
+def _counts(client: MongoClient[dict[str, Any]], database: str) -> dict[str, int]:
+    return {kind: client[database][kind].estimated_document_count() for kind in WRITTEN}
+
+
+def _alike(what: str, by_server: Mapping[str, Any]) -> None:
+    (first, expected), *others = by_server.items()
+    for name, found in others:
+        assert found == expected, f"{what} {found!r} by {name}, {expected!r} by {first}"
+
+
+def _answers(name: str, server: Running, data: Data) -> list[Any]:
+    """Return some answers; what a sale earns depends on whose it is, so that it earned something will do."""
+    client = Client(server)
+    answers = [client.data(request) for request in requests(name, server.contender, data.callers)[:COMPARED]]
+    client.close()
+    for answer in answers if name == "M" else ():
+        assert answer["recordPurchase"]["userErrors"] == [], answer
+        sold = answer["recordPurchase"]["purchase"]
+        sold["pointsEarned"] = sold["pointsEarned"] > 0
+    return answers
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Return what the rates say of this project."""
+    rates = {
+        name: {server: median(one.rates) for server, one in of_operation.items()}
+        for name, of_operation in results.items()
     }
-    done = subprocess.run(
-        ["node", str(PEERS / "load.mjs")], input=json.dumps(job), capture_output=True, text=True, check=True
+    return ratios(rates)
+
+
+def table(results: Results) -> Table:
+    """Return all servers and operations as one table."""
+    title = (
+        f"requests a second; p50 / p99 in ms; processor ms a request: server + mongod; MB of the server; "
+        f"{os.cpu_count()} cores"
     )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    shown = Table("server", *results, title=title)
+    names = dict.fromkeys(server for of_operation in results.values() for server in of_operation)
+    for server in names:
+        cells = [_cell(of_operation.get(server)) for of_operation in results.values()]
+        shown.add_row(server, *cells, style="bold" if server == OURS else None)
+    return shown
 
 
-def _table(results: dict[str, dict[str, Measured]]) -> Table:
-    table = Table(
-        "server", *results, title=f"requests a second, p50 / p99 in ms, CPU a request; {os.cpu_count()} cores"
+def _cell(one: Measured | None) -> str:
+    if one is None:
+        return "the same"
+    told = one.plain()
+    memory = f"; {told['megabytes']:.0f}" if told["megabytes"] else ""
+    return (
+        f"{told['rate']:,.0f}/s; {told['p50']:.1f} / {told['p99']:.0f}; "
+        f"{told['server_ms']:.2f} + {told['mongod_ms']:.2f}{memory}"
     )
-    for server in next(iter(results.values())):
-        cells = []
-        for of_server in results.values():
-            one = of_server[server]
-            cells.append(
-                f"{median(one.rates):,.0f}/s  {median(one.p50):.0f} / {median(one.p99):.0f}  "
-                f"{median(one.seconds) * 1000:.2f} ms  {one.megabytes:.0f} MB"
-            )
-        table.add_row(server, *cells)
-    return table
 
 
-def _plain(results: dict[str, dict[str, Measured]]) -> dict[str, Any]:
+def plain(results: Results) -> dict[str, Any]:
+    """Return the medians for another program."""
     return {
-        name: {
-            server: {"rate": median(one.rates), "p50": median(one.p50), "p99": median(one.p99)}
-            for server, one in servers.items()
-        }
-        for name, servers in results.items()
+        name: {server: one.plain() for server, one in of_operation.items()} for name, of_operation in results.items()
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ import fastifyApollo from '@as-integrations/fastify'
 import DataLoader from 'dataloader'
 import Fastify from 'fastify'
 import { recordPurchase } from './sale.mjs'
-import { firstCustomers, load, settings, shown, typeDefs } from './shop.mjs'
+import { firstCustomers, firstOffers, load, settings, shown, typeDefs } from './shop.mjs'
 
 const listKey = { cacheKeyFn: ({ owner, first }) => `${owner}:${first}` }
 
@@ -14,6 +14,7 @@ const resolvers = {
     me: (_, __, context) => context.customers.load(context.customerId),
     customer: (_, { by }, context) => context.customers.load(by.id),
     customers: async (_, { first }) => ({ nodes: await firstCustomers(first) }),
+    offers: async (_, { first }) => ({ nodes: await firstOffers(first) }),
   },
   Mutation: { recordPurchase: (_, { input }) => recordPurchase(input) },
   Customer: {

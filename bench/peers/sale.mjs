@@ -1,5 +1,6 @@
 // Records a sale as this project stores one: the same documents in the same collections, in one transaction.
-// What a sale's documents look like besides is taken from one that the service itself recorded for the bench.
+// What a sale's documents look like besides is taken from one that the service itself recorded for the bench, for a
+// customer whom nobody else sells to.
 import { randomBytes } from 'node:crypto'
 import { accountOf, client, database } from './shop.mjs'
 
@@ -12,11 +13,12 @@ const scaled = (text, digits) => Math.round(Number(text) * 10 ** digits)
 let template
 async function written() {
   const of = (name) => database.collection(name)
-  const purchase = await of('purchases').findOne({ 'externalId.source': 'bench' }, { sort: { recordedAt: 1 } })
+  const key = await of('keys').findOne({ _id: 'pur:template:template' })
+  const purchase = await of('purchases').findOne({ _id: key.ref })
   const from = { owner: purchase.owner, 'source.nodeId': purchase._id }
   const skus = purchase.lines.map((line) => line.sku)
   const entry = await of('points_transactions').findOne(from)
-  const told = { $or: [{ nodeId: purchase._id }, { 'data.entryId': entry._id }] }
+  const told = { owner: purchase.owner, $or: [{ nodeId: purchase._id }, { 'data.entryId': entry._id }] }
   const [lot, events, program, taste, products] = await Promise.all([
     of('points_lots').findOne(from),
     of('outbox').find(told).sort({ position: 1 }).toArray(),
