@@ -65,7 +65,7 @@ class Shop:
 
     def reader(self) -> Fused | Separate:
         """Return what one request reads by outside of transactions."""
-        return Fused(self.database, self._look_ups) if self.fetch_planning else Separate(self.database, self._look_ups)
+        return Fused(self._look_ups) if self.fetch_planning else Separate(self._look_ups)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""

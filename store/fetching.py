@@ -4,8 +4,9 @@ Two ways to save commands, each of which can be switched off:
 
 * *Fused*: what one request reads at one tick of the event loop, a person with account, purchases and ledger, goes as
   one aggregation of several pipelines ($unionWith), each over its own index.
-* *Shared*: look-ups by `_id` of all requests of one tick go as one $in a collection. Who may see what is found is
-  decided afterwards, by each request for itself.
+* *Shared*: look-ups by `_id` of all requests of one tick go as one $in a collection, and what several ask in the very
+  same words is asked once: the first page of a list, by everybody who opens it. Who may see what is found is decided
+  afterwards, by each request for itself. Nothing is kept from tick to tick.
 
 Nothing in here takes a session, so nothing read in a transaction is ever fused or shared.
 """
@@ -20,15 +21,22 @@ from store.client import Database
 from store.reads import Document, Fields, Read, by_id, look_up
 from store.ticks import Tick
 
+COMPARED_MAX = 32
+"""With as many questions of a tick a further one is compared."""
+
 KINDS_MAX = 1000
 """As many kinds of look-ups, a collection and what is read of it, are kept at hand."""
 
 
 class Shared:
-    """Key look-ups of all requests of a tick, as one question a collection; one of them a process and database."""
+    """What all requests of a tick look up by id, as one question a collection, and what several ask alike, asked once.
+
+    There is one of them a process and database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._questions: list[tuple[Sequence[Read], Tick[None, list[list[Document]]]]] = []
         self._ticks: OrderedDict[tuple[str, Fields], Tick[frozenset[str], dict[str, Document]]] = OrderedDict()
 
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
@@ -41,6 +49,19 @@ class Shared:
                 self._ticks.popitem(last=False)
         return await tick.ask(frozenset(ids))
 
+    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+        """Return the documents of every read; whoever asks for the very same at this tick gets the very same."""
+        for question, asked in self._questions[:COMPARED_MAX]:
+            if question == reads:
+                return await asked.ask(None)
+        tick: Tick[None, list[list[Document]]] = Tick(lambda asked: self._once(reads, len(asked)))
+        self._questions.append((reads, tick))
+        return await tick.ask(None)
+
+    async def _once(self, reads: Sequence[Read], times: int) -> list[list[list[Document]]]:
+        self._questions = [one for one in self._questions if one[0] is not reads]
+        return [await self._database.read(reads)] * times
+
     async def _together(
         self, collection: str, fields: Fields, asked: Sequence[frozenset[str]]
     ) -> Sequence[dict[str, Document]]:
@@ -51,11 +72,10 @@ class Shared:
 class Fused:
     """The reads of one request: what it asks for at one tick goes as one command.
 
-    Look-ups by id that nothing else is read with go to `look_ups`.
+    Look-ups by id that nothing else is read with are `look_ups`' own kind of question.
     """
 
-    def __init__(self, database: Database, look_ups: Database | Shared) -> None:
-        self._database = database
+    def __init__(self, look_ups: Database | Shared) -> None:
         self._look_ups = look_ups
         self._tick: Tick[Sequence[Read], list[list[Document]]] | None = None
 
@@ -65,7 +85,7 @@ class Fused:
 
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
-        return await (self._tick.ask(reads) if self._tick else self._database.read(reads))
+        return await (self._tick.ask(reads) if self._tick else self._look_ups.read(reads))
 
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
         """Return the documents with these ids, by id; `fields` of each, None for all."""
@@ -79,7 +99,7 @@ class Fused:
         if all(read.ids is not None for read in reads):
             found = await asyncio.gather(*(self._looked_up(read) for read in reads))
         else:
-            found = await self._database.read(reads)
+            found = await self._look_ups.read(reads)
         ends = list(accumulate(len(of_one) for of_one in asked))
         return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
 
@@ -91,7 +111,6 @@ class Fused:
 class Separate:
     """The reads of one request, each a command of its own, where nothing is to be fused."""
 
-    database: Database
     look_ups: Database | Shared
 
     def together(self, several: bool) -> None:
@@ -99,7 +118,7 @@ class Separate:
 
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
-        return await self.database.read(reads)
+        return await self.look_ups.read(reads)
 
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
         """Return the documents with these ids, by id; `fields` of each, None for all."""

@@ -25,7 +25,7 @@ async def filled(world: World) -> World:
 
 
 async def test_what_a_request_reads_at_one_tick_is_one_command_and_everybody_gets_the_own_part(filled: World) -> None:
-    reader = Fused(filled.database, filled.database)
+    reader = Fused(filled.database)
     reader.together(True)
 
     customers, (codes, none), by_id = await asyncio.gather(
@@ -43,7 +43,7 @@ async def test_what_a_request_reads_at_one_tick_is_one_command_and_everybody_get
 
 
 async def test_a_later_tick_reads_anew(filled: World) -> None:
-    reader = Fused(filled.database, filled.database)
+    reader = Fused(filled.database)
 
     (before,) = await reader.read([Read(STORES, {"code": "c0"})])
     await filled.database[STORES].update_one({"_id": "sto_0"}, {"$set": {"name": "new"}})
@@ -53,7 +53,7 @@ async def test_a_later_tick_reads_anew(filled: World) -> None:
 
 
 async def test_where_nothing_is_fused_each_read_is_a_command_of_its_own(filled: World) -> None:
-    reader = Separate(filled.database, filled.database)
+    reader = Separate(filled.database)
 
     await asyncio.gather(reader.read([Read(CUSTOMERS, {})]), reader.read([Read(STORES, {})]))
 
@@ -62,7 +62,7 @@ async def test_where_nothing_is_fused_each_read_is_a_command_of_its_own(filled: 
 
 async def test_look_ups_of_several_requests_at_one_tick_are_one_question_a_collection(filled: World) -> None:
     shared = Shared(filled.database)
-    requests = [Fused(filled.database, shared) for _ in range(3)]
+    requests = [Fused(shared) for _ in range(3)]
 
     found = await asyncio.gather(
         requests[0].by_ids(CUSTOMERS, ["cus_0", "cus_1"]),
@@ -76,7 +76,7 @@ async def test_look_ups_of_several_requests_at_one_tick_are_one_question_a_colle
 
 async def test_a_request_that_reads_more_than_look_ups_asks_alone(filled: World) -> None:
     shared = Shared(filled.database)
-    one, other = Fused(filled.database, shared), Fused(filled.database, shared)
+    one, other = Fused(shared), Fused(shared)
     one.together(True)
 
     await asyncio.gather(
@@ -87,7 +87,7 @@ async def test_a_request_that_reads_more_than_look_ups_asks_alone(filled: World)
 
 
 async def test_where_one_batch_function_reads_alone_nothing_waits_for_others(filled: World) -> None:
-    reader = Fused(filled.database, filled.database)
+    reader = Fused(filled.database)
     reader.together(True)
     reader.together(False)
 
@@ -98,7 +98,7 @@ async def test_where_one_batch_function_reads_alone_nothing_waits_for_others(fil
 
 async def test_no_more_of_a_document_is_read_than_was_asked_for(filled: World) -> None:
     shared = Shared(filled.database)
-    reader = Fused(filled.database, shared)
+    reader = Fused(shared)
     alone = await reader.by_ids(CUSTOMERS, ["cus_1"], ("n",))
     reader.together(True)
 
@@ -125,6 +125,64 @@ async def test_look_ups_that_read_other_parts_are_other_questions(filled: World)
     assert len(filled.commands.names) == 2
 
 
+async def test_what_several_ask_in_the_same_words_at_one_tick_is_asked_once(filled: World) -> None:
+    shared = Shared(filled.database)
+    newest = [Read(CUSTOMERS, {"n": {"$gte": 2}}, sort={"n": -1}, limit=2)]
+    readers = [Fused(shared) for _ in range(4)]
+
+    found = await asyncio.gather(
+        readers[0].read(newest),
+        readers[1].read([Read(CUSTOMERS, {"n": {"$gte": 2}}, sort={"n": -1}, limit=2)]),
+        readers[2].read([Read(CUSTOMERS, {"n": {"$gte": 2}}, sort={"n": -1}, limit=1)]),
+        readers[3].read([Read(CUSTOMERS, {"n": {"$gte": 2}}, sort={"n": -1}, limit=2, fields=("version",))]),
+    )
+
+    assert [[document["_id"] for document in documents] for (documents,) in found] == [
+        ["cus_4", "cus_3"],
+        ["cus_4", "cus_3"],
+        ["cus_4"],
+        ["cus_4", "cus_3"],
+    ]
+    assert filled.commands.names == ["find customers"] * 3
+
+
+async def test_the_same_words_a_tick_later_are_asked_anew(filled: World) -> None:
+    shared = Shared(filled.database)
+
+    (before,) = await shared.read([Read(STORES, {"code": "c0"})])
+    await filled.database[STORES].update_one({"_id": "sto_0"}, {"$set": {"name": "new"}})
+    (after,) = await shared.read([Read(STORES, {"code": "c0"})])
+
+    assert (before[0]["name"], after[0]["name"]) == ("c0", "new")
+
+
+async def test_a_shared_question_outlives_whoever_asked_it_first(filled: World) -> None:
+    shared = Shared(filled.database)
+    leaving = asyncio.ensure_future(shared.read([Read(STORES, {})]))
+    staying = asyncio.ensure_future(shared.read([Read(STORES, {})]))
+    await asyncio.sleep(0)
+
+    leaving.cancel()
+
+    assert len((await staying)[0]) == 3
+    assert leaving.cancelled()
+
+
+async def test_a_shared_question_that_fails_fails_only_those_who_asked_it(filled: World) -> None:
+    shared = Shared(filled.database)
+
+    bad, worse, good = await asyncio.gather(
+        shared.read([Read(CUSTOMERS, {"$no": 1})]),
+        shared.read([Read(CUSTOMERS, {"$no": 1})]),
+        shared.read([Read(STORES, {})]),
+        return_exceptions=True,
+    )
+
+    assert (type(bad), type(worse)) == (OperationFailure, OperationFailure)
+    assert isinstance(good, list)
+    assert len(good[0]) == 3
+
+
 async def test_whoever_is_cancelled_takes_nobody_along(filled: World) -> None:
     shared = Shared(filled.database)
     leaving = asyncio.ensure_future(shared.by_ids(CUSTOMERS, ["cus_0"]))
@@ -138,7 +196,7 @@ async def test_whoever_is_cancelled_takes_nobody_along(filled: World) -> None:
 
 
 async def test_a_question_that_fails_fails_everybody_who_asked_it_and_nobody_else(filled: World) -> None:
-    reader = Fused(filled.database, filled.database)
+    reader = Fused(filled.database)
     reader.together(True)
 
     bad = await asyncio.gather(
