@@ -16,8 +16,11 @@ Load = Callable[[Any, list[Any]], Awaitable[Sequence[Any]]]
 """A batch function: (context, keys) -> values in the order of the keys."""
 
 
-Reads = Collection[str] | None
-"""The keys of a document that a field looks at; None where nobody knows, and the whole document has to be there."""
+Reads = Collection[str] | Callable[[Collection[str]], Collection[str]] | None
+"""The keys of a document that a field looks at, by what is selected beneath it where that has a say.
+
+None where nobody knows, and the whole document has to be there.
+"""
 
 
 class Loader(Protocol):

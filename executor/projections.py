@@ -5,15 +5,15 @@ of a type does not, its documents are read whole. Where an interface or a union 
 selected beneath it is planned when its objects first come up.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from graphql import get_named_type, is_abstract_type
 
-from executor.kinds import Kind, Reads, Stored
+from executor.kinds import Stored
 
 if TYPE_CHECKING:
-    from executor.plans import ObjectPlan
+    from executor.plans import FieldPlan, ObjectPlan
 
 
 def shown(plan: "ObjectPlan") -> Mapping[str, tuple[str, ...]]:
@@ -25,7 +25,7 @@ def shown(plan: "ObjectPlan") -> Mapping[str, tuple[str, ...]]:
     whole: set[str] = set()
     for one in plans:
         for field in one.fields:
-            keys = _read(field.kind)
+            keys = _read(field)
             if keys is None:
                 whole.add(one.type.name)
             found.setdefault(one.type.name, set()).update(keys or ())
@@ -39,7 +39,9 @@ def _plans(plan: "ObjectPlan") -> Iterator["ObjectPlan"]:
             yield from _plans(child)
 
 
-def _read(kind: Kind | None) -> Reads:
+def _read(field: "FieldPlan") -> Collection[str] | None:
+    kind = field.kind
     if isinstance(kind, Stored) and kind.name:
         return (kind.name,)
-    return kind.reads if kind else None
+    reads = kind.reads if kind else None
+    return reads(field.selected) if callable(reads) else reads

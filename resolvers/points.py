@@ -1,7 +1,7 @@
 """Loyalty accounts: what balance, lots and holds are at this instant, whatever the worker has posted yet."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 
 from crm.ids import account_of, customer_of
@@ -19,8 +19,10 @@ from store import keys, ledger
 from store.client import Document, Tx
 from store.collections import TRANSACTIONS
 
-BALANCE = ("customerId", "dueAt", "available", "pending", "held", "debt", "lifetimeEarned", "nextExpiry")
-"""What of an account its totals are, while nothing fell due since they were written; else the whole of it is read."""
+
+def balance_reads(totals: Collection[str]) -> Collection[str]:
+    """Return what of an account is read for some of its totals; the whole of it where something fell due meanwhile."""
+    return ("dueAt", *totals)
 
 
 def outline(account_id: str) -> Document:
@@ -76,7 +78,7 @@ async def holds(context: Context, account: Document) -> list[Document]:
 
 async def _settled(context: Context, account: Document) -> Book:
     """Return the account with all that fell due by now played."""
-    call, owner = context.call, account["customerId"]
+    call, owner = context.call, customer_of(account["_id"])
     stored, lots, holds = await asyncio.gather(
         context.load(whole, account["_id"]), context.load(all_live_lots, owner), context.load(active_holds, owner)
     )

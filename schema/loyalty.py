@@ -163,7 +163,7 @@ class RewardOption:
 class LoyaltyAccount(Node):
     """One person has one."""
 
-    balance: PointsBalance = answered(points.balance, "The totals now.", reads=points.BALANCE)
+    balance: PointsBalance = answered(points.balance, "The totals now.", reads=points.balance_reads)
     tier: TierStatus = answered(tiers.tier, "The tier now.", reads=tiers.READS)
     lots: list[PointsLot] = answered(
         points.lots,

@@ -93,8 +93,8 @@ def _group(request: ListRequest) -> Hashable:
     alone = request.tells_more or window.limit != 1 or window.backward or window.after or window.before
     if alone or "owner" not in request.filter:
         return id(request)
-    rest = {name: value for name, value in request.filter.items() if name != "owner"}
-    return (request.collection, request.order, request.fields, repr(rest))
+    rest = [one for one in request.filter.items() if one[0] != "owner"]
+    return (request.collection, request.order, request.fields, repr(rest) if rest else "")
 
 
 def _first_of_each(requests: Sequence[ListRequest]) -> Read:
