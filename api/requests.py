@@ -10,6 +10,8 @@ import orjson
 from api.limits.bodies import BadBody
 
 HASH_LENGTH_MAX = 128
+ESCAPED = b"\\u003"
+"""How a colon begins that is written as an escape."""
 
 
 class BadRequest(BadBody):
@@ -38,32 +40,25 @@ def parsed(text: bytes) -> Any:
     """
     try:
         value = orjson.loads(text)
-        if not _adds_up(text, value):
+        if ESCAPED in text or text.count(b":") != _colons(value):
             _STRICT.decode(text.decode())
     except (orjson.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest(400, "This is not JSON in UTF-8.") from None
     return value
 
 
-def _adds_up(text: bytes, value: Any) -> bool:
-    """Whether a name in `value` or a colon in its strings accounts for each colon of the text it was read from.
+def _colons(value: Any) -> int:
+    """Return how many colons of its text a value accounts for: one for each name, and those in strings.
 
-    Then no name was there twice: the first one is not in `value` any more, and its colon would be left over. False says
-    nothing: names may hold colons, and a colon that was written as an escape could make up for one that is left over.
+    Where that is all of them, no name was there twice: the first one would be missing in the value, and its colon left
+    over. Where it is not, nothing is said yet: a name may hold a colon as well. An escaped colon would be counted here
+    and not in the text.
     """
-    if b"\\u003" in text:
-        return False
-    colons, waiting = text.count(b":"), [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            colons -= one.count(":")
-        elif isinstance(one, dict):
-            colons -= len(one)
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-    return colons == 0
+    if isinstance(value, str):
+        return value.count(":")
+    if isinstance(value, dict):
+        return len(value) + sum(map(_colons, value.values()))
+    return sum(map(_colons, value)) if isinstance(value, list) else 0
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
@@ -93,7 +88,9 @@ def asked(parameters: Any) -> GraphQLRequest:
         raise BadRequest(400, "operationName must be a string.")
     hash_ = _hash(parameters.get("extensions"))
     id_ = hash_ or _text(parameters, "documentId")
-    if not (id_ and query is None) and (not isinstance(query, str) or not query.strip()):
+    if query is None and id_:
+        return GraphQLRequest(None, variables, name or None, id_, hashed=hash_ is not None)
+    if not isinstance(query, str) or not query or query.isspace():
         raise BadRequest(400, "The query is missing.")
     return GraphQLRequest(query, variables, name or None, id_, hashed=hash_ is not None)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from api.limits import numbers
 from api.limits.patience import Gone, Patience
@@ -24,6 +24,14 @@ class Allowance:
     bytes: int
     seconds: float
     values: int
+
+    def too_large(self) -> BadBody:
+        """Return the refusal of a body with more bytes."""
+        return BadBody(413, f"A request of this caller has at most {self.bytes} bytes.")
+
+    def too_slow(self) -> BadBody:
+        """Return the refusal of a body that took longer."""
+        return BadBody(408, f"The body did not arrive within {self.seconds:g} seconds.")
 
 
 SMALL = Allowance(numbers.BODY_BYTES_MAX, numbers.BODY_SECONDS_MAX, numbers.VALUES_MAX)
@@ -47,31 +55,37 @@ async def read_body(receive: Receive, allowed: Allowance, patience: Patience, *,
         Gone: the client left before it had sent it all.
     """
     if length is not None:
-        if not (length.isascii() and length.isdecimal()):
-            raise BadBody(400, "Content-Length is no number.")
-        if len(length) > 12 or int(length) > allowed.bytes:  # noqa: PLR2004 -- a terabyte
-            raise _too_large(allowed)
-    chunks, size, more = [], 0, True
-    patience.wait(allowed.seconds, lambda: _too_slow(allowed))
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        size += len(chunk)
-        if size > allowed.bytes:
-            raise _too_large(allowed)
-        chunks.append(chunk)
+        _check_length(length, allowed)
+    patience.wait(allowed.seconds, allowed.too_slow)
+    body, more = _chunk(await receive())
+    if more:
+        body = await _all(bytearray(body), receive, allowed)
+    if len(body) > allowed.bytes:
+        raise allowed.too_large()
     patience.rest()
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return body
 
 
-def _too_slow(allowed: Allowance) -> BadBody:
-    return BadBody(408, f"The body did not arrive within {allowed.seconds:g} seconds.")
+def _check_length(length: str, allowed: Allowance) -> None:
+    if not (length.isascii() and length.isdecimal()):
+        raise BadBody(400, "Content-Length is no number.")
+    if len(length) > 12 or int(length) > allowed.bytes:  # noqa: PLR2004 -- a terabyte
+        raise allowed.too_large()
 
 
-def _too_large(allowed: Allowance) -> BadBody:
-    return BadBody(413, f"A request of this caller has at most {allowed.bytes} bytes.")
+def _chunk(message: Message) -> tuple[bytes, bool]:
+    """Return what a message brings, and whether more is to come."""
+    if message["type"] == "http.disconnect":
+        raise Gone
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _all(body: bytearray, receive: Receive, allowed: Allowance) -> bytes:
+    more = True
+    while more and len(body) <= allowed.bytes:
+        chunk, more = _chunk(await receive())
+        body += chunk
+    return bytes(body)
 
 
 def holds_at_most(value: object, most: int) -> bool:

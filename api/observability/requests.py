@@ -96,9 +96,8 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         headers = headers_of(scope)
-        with self._requests.record(
-            _text(headers, REQUEST_ID), traceparent=_text(headers, TRACEPARENT), quiet=scope["path"] != GRAPHQL
-        ) as record:
+        id_, trace = [headers.get(name, b"").decode("latin-1") for name in (REQUEST_ID, TRACEPARENT)]
+        with self._requests.record(id_, traceparent=trace, quiet=scope["path"] != GRAPHQL) as record:
 
             def sending(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
@@ -113,11 +112,6 @@ class RequestLog:
             except Exception:
                 record.status = FAILED
                 raise
-
-
-def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
 
 
 def sane_id(sent: str | None) -> str:

@@ -103,6 +103,26 @@ async def test_a_revoked_key_ends_within_five_seconds(world: World) -> None:
     assert (await door.authenticate(f"Bearer {other.key}")).principal == other.id
 
 
+async def test_what_is_remembered_of_a_key_ends_when_the_key_may_have(world: World) -> None:
+    short = await api_keys.create(world.call(SYSTEM), Role.POS, lifetime=timedelta(seconds=3))
+    lasting, revoked = [await api_keys.create(world.call(SYSTEM), Role.ADMIN) for _ in range(2)]
+    door = authenticator(world)
+    headers = [f"Bearer {made.key}" for made in (short, lasting)]
+    assert [door.remembered(header) for header in headers] == [None, None]
+    callers = [await door.authenticate(header) for header in headers]
+    await api_keys.revoke(world.call(SYSTEM), revoked.id)
+    with pytest.raises(Unauthenticated):
+        await door.authenticate(f"Bearer {revoked.key}")
+
+    assert [door.remembered(header) for header in headers] == callers
+    assert door.remembered(f"Bearer {revoked.key}") is None
+    world.clock.advance(seconds=3)
+    assert [door.remembered(header) for header in headers] == [None, callers[1]]
+    world.clock.advance(seconds=2)
+    assert [door.remembered(header) for header in headers] == [None, None]
+    assert door.remembered(None) is door.remembered(f"Bearer {JWT}") is None
+
+
 async def test_a_known_key_is_looked_up_once_in_five_seconds_and_so_is_a_revoked_one(world: World) -> None:
     made, ended = [await api_keys.create(world.call(SYSTEM), Role.ADMIN) for _ in range(2)]
     await api_keys.revoke(world.call(SYSTEM), ended.id)

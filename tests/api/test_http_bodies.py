@@ -71,6 +71,16 @@ async def test_json_with_a_charset_is_json(served: Served) -> None:
     assert response.json() == {"data": {"__typename": "Query"}}
 
 
+@pytest.mark.parametrize("depth", [100, 300, 500, 700, 900, 980, 1000, 1020])
+async def test_nested_variables_are_never_a_fault_of_ours(served: Served, depth: int) -> None:
+    response = await served.send(
+        b'{"query": "query($a: JSON) { __typename }", "variables": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1)
+    )
+
+    assert response.status_code in (200, 400)
+    assert "INTERNAL" not in response.text
+
+
 @pytest.mark.parametrize(
     "variables",
     [

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from api.observability.observing import observing
 from api.observability.requests import sane_id
+from api.settings import Settings
 from crm.values import Role
 from tests.api.logged import configured
 from tests.api.serving import URL, Served
@@ -158,6 +160,13 @@ def test_an_id_that_could_be_anything_else_is_replaced(sent: str | None) -> None
 
     assert made != sent
     assert len(made) == 32
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", 1), ("info", 1), ("warning", 0), ("error", 0)])
+def test_where_no_line_is_written_none_is_made_and_the_driver_tells_nothing(level: str, told: int) -> None:
+    seen = observing(Settings.model_validate({"log_level": level}))
+
+    assert len(seen.requests.told) == len(seen.listeners) == told
 
 
 async def test_probes_are_logged_for_who_debugs_alone(served: Served) -> None:
