@@ -20,6 +20,7 @@ from tests.api.serving import Served, serving
 
 SECONDS = 10.0
 PROTOCOL = "graphql-transport-ws"
+STORES = "{ stores { totalCount } }"
 POINTS = "subscription { loyaltyUpdated { balance { available lifetimeEarned } } }"
 
 
@@ -144,6 +145,22 @@ class Events:
         """Whether nothing but the end is to come."""
         async with asyncio.timeout(SECONDS):
             return not self.raw and [chunk async for chunk in self._chunks] == []
+
+
+async def one_answer(socket: Socket, id: str) -> Any:
+    """Return what an operation gives that gives one thing and completes."""
+    message = await socket.next()
+    assert (message["id"], message["type"]) == (id, "next")
+    assert await socket.next() == {"id": id, "type": "complete"}
+    return message["payload"]
+
+
+async def refusal(socket: Socket, id: str) -> str:
+    """Return the code with which an operation is refused."""
+    message = await socket.next()
+    assert (message["id"], message["type"]) == (id, "error")
+    assert set(message) == {"id", "type", "payload"}
+    return str(message["payload"][0]["extensions"]["code"])
 
 
 async def until(reached: Callable[[], Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from store import client, outbox
 from store.embedded import EmbeddedMongo
 from tests.api.cli.servers import mongod_pid
 from tests.api.http_answers import create
-from tests.api.listening import soon
+from tests.api.listening import soon, until
 from tests.api.serving import CUT_HANDSHAKES, Served, serving, settings
 from tests.support import RECORD, sale
 
@@ -39,7 +40,7 @@ class Mongod:
     def __init__(self, server: EmbeddedMongo, pid: int) -> None:
         self.uri = server.uri
         self._pid = pid
-        self.still = asyncio.Event()
+        self.still = threading.Event()  # a transaction may run in a thread of its own
 
     def stand_still(self) -> None:
         os.kill(self._pid, signal.SIGSTOP)
@@ -117,7 +118,7 @@ async def test_a_sale_and_a_query_are_answered_in_time_and_the_sale_is_there_who
             stopping(mongod, before=stage == "work", patch=patch)
             with answered_within(HASTY + most):
                 selling = asyncio.create_task(sell(served, ann))
-                await asyncio.wait_for(mongod.still.wait(), 10)
+                await until(mongod.still.is_set)
                 with answered_within(HASTY + GRACE_SECONDS):
                     asked = (await served.post(QUERY)).json()
                 refused = await selling

@@ -1,92 +1,19 @@
-"""`crm keys` and `crm token` within this process, against the real MongoDB, named by CRM_MONGODB_URI."""
+"""`crm keys`: made, listed, rotated and revoked, printed once and never stored as they are."""
 
-import asyncio
 import hashlib
 import hmac
-import os
-import stat
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from click.testing import Result
-from pymongo import MongoClient
 from pymongo.database import Database
-from typer.testing import CliRunner
 
-from api.app import make_verifier
-from api.cli.main import app
-from api.cli.runtime import Stop, kept_secret, run_in_shop
-from api.settings import Settings
-from crm.callers import SYSTEM, Caller
+from crm.callers import Caller
 from services.api_keys import caller_of
-from services.context import Shop, utc_now
-from services.customers import create_customer
-from services.inputs import CreateCustomerInput
-from services.validation import parse
+from services.context import Shop
 from tests.api.cli.outcomes import refused, said
+from tests.api.cli.shops import SECRET, Crm, in_shop
 
-T = TypeVar("T")
-SECRET = "a secret of this test, long enough"
-PROVIDER = {"CRM_JWT_ISSUER": "https://id.example.com", "CRM_JWT_AUDIENCE": "shop"}
-Crm = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def environ(mongodb_uri: str, driver: str) -> dict[str, str]:
-    return {
-        "CRM_MONGODB_URI": mongodb_uri,
-        "CRM_MONGODB_DATABASE": "cli",
-        "CRM_MONGO_DRIVER": driver,
-        "CRM_SECRET": SECRET,
-    }
-
-
-@pytest.fixture(autouse=True)
-def alone(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and no settings but those a test gives: the tests' own CRM_TEST_DRIVER is none."""
-    assert environ
-    for name in [name for name in os.environ if name.startswith("CRM_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def stored(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
-    """The command's database, and the only one it writes to."""
-    with MongoClient[dict[str, Any]](mongodb_uri) as client:
-        yield client["cli"]
-        client.drop_database("cli")
-
-
-@pytest.fixture
-def crm(environ: dict[str, str], stored: Database[dict[str, Any]]) -> Crm:
-    """The command in an empty shop; keyword arguments are variables of its environment."""
-    stored["api_keys"].delete_many({})
-
-    def run(*words: str, **more: str) -> Result:
-        return CliRunner().invoke(app, words, env={**environ, **more})
-
-    return run
-
-
-def in_shop(environ: dict[str, str], work: Callable[[Shop], Awaitable[T]]) -> T:
-    return asyncio.run(run_in_shop(Settings.from_environ(environ), lambda shop, _: work(shop)))
-
-
-@pytest.fixture(scope="module")
-def ann(environ: dict[str, str], stored: Database[dict[str, Any]]) -> str:
-    async def work(shop: Shop) -> str:
-        call = shop.call(SYSTEM)
-        created = await create_customer(call, parse(CreateCustomerInput, {"email": "ann@example.com"}, call.rules))
-        return str(created["customer"])
-
-    return in_shop(environ, work)
-
-
-# ---------------------------------------------------------------- keys
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.mark.parametrize("role", ["STOREFRONT", "POS", "STAFF", "ADMIN"])
@@ -285,106 +212,3 @@ def test_an_instant_that_is_none_is_a_sentence(crm: Crm) -> None:
     assert refused(crm("audit", "--since", "yesterday")) == (
         "--since: 'yesterday' is no instant such as 2026-11-21T12:00:00Z."
     )
-
-
-# ---------------------------------------------------------------- token
-
-
-def test_a_token_is_believed_by_this_installation_and_speaks_for_the_customer(
-    crm: Crm, environ: dict[str, str], ann: str
-) -> None:
-    result = crm("token", "--customer", ann, "--json")
-
-    made = said(result)
-    assert set(made) == {"token"}
-    identity = asyncio.run(make_verifier(Settings.from_environ(environ), utc_now).verify(made["token"]))
-    assert (identity.subject, identity.development) == (ann, True)
-    plain = crm("token", "--customer", ann).stdout
-    assert plain.count(".") == 2
-    assert plain.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    "configured",
-    [
-        {**PROVIDER, "CRM_JWT_SECRET": "the identity provider's own secret"},
-        {**PROVIDER, "CRM_JWT_JWKS_URL": "https://id.example.com/keys"},
-        {"CRM_ENVIRONMENT": "production"},
-        {**PROVIDER, "CRM_JWT_JWKS_URL": "https://id.example.com/keys", "CRM_ENVIRONMENT": "production"},
-    ],
-    ids=["shared secret", "public keys", "production", "production with public keys"],
-)
-def test_no_token_is_made_where_none_would_be_believed(crm: Crm, ann: str, configured: dict[str, str]) -> None:
-    sentence = refused(crm("token", "--customer", ann, "--json", **configured))
-
-    assert sentence == "Development tokens are off: an identity provider is configured, or this is production."
-
-
-@pytest.mark.parametrize(
-    ("customer", "sentence"),
-    [
-        ("cus_01M7YZMHG00000000000000000", "There is no customer with this id."),
-        ("pur_01M7YZMHG00000000000000000", "Expected the id of a customer, such as cus_01J..."),
-        ("ann@example.com", "Expected the id of a customer, such as cus_01J..."),
-        ("", "Expected the id of a customer, such as cus_01J..."),
-    ],
-)
-def test_nobody_unknown_gets_a_token(crm: Crm, ann: str, customer: str, sentence: str) -> None:
-    assert ann.startswith("cus_")
-    assert refused(crm("token", "--customer", customer, "--json")) == sentence
-
-
-# ---------------------------------------------------------------- what every command stands on
-
-
-@pytest.mark.parametrize(
-    ("configured", "sentence"),
-    [
-        ({"CRM_COLOUR": "red"}, "CRM_COLOUR is no setting of this version."),
-        ({"CRM_TIME_ZONE": "Vienna"}, "CRM_TIME_ZONE: expected an IANA time zone such as Europe/Vienna."),
-        ({"CRM_SECRET": "short"}, "CRM_SECRET: expected at least 32 characters."),
-        ({"CRM_MONGODB_URI": "mongodb://127.0.0.1:99999"}, "CRM_MONGODB_URI: Port must be an integer between"),
-        ({"CRM_MONGODB_URI": "mongodb://a:b:c@localhost"}, "MongoDB does not answer: Username and password must be"),
-        (PROVIDER, "Settings: CRM_JWT_ISSUER and CRM_JWT_AUDIENCE need CRM_JWT_SECRET or CRM_JWT_JWKS_URL."),
-    ],
-)
-def test_a_setting_that_does_not_hold_is_one_sentence(crm: Crm, configured: dict[str, str], sentence: str) -> None:
-    assert refused(crm("keys", "list", **configured)).startswith(sentence)
-
-
-def test_a_shop_with_sales_in_another_currency_is_not_opened(crm: Crm, stored: Database[dict[str, Any]]) -> None:
-    assert crm("keys", "list").exit_code == 0
-    assert crm("keys", "list", CRM_CURRENCY="EUR").exit_code == 0, "no sale yet"
-    assert crm("keys", "list").exit_code == 0
-    stored.get_collection("purchases").with_options().database.command(
-        {"insert": "purchases", "documents": [{"_id": "pur_1"}], "bypassDocumentValidation": True}
-    )
-
-    sentence = refused(crm("keys", "list", CRM_CURRENCY="EUR"))
-
-    assert sentence == "CRM_CURRENCY is EUR, but this shop has recorded sales in USD."
-    stored["purchases"].delete_many({})
-
-
-def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-
-    with ThreadPoolExecutor(8) as starts:
-        secrets = set(starts.map(lambda _: kept_secret(folder), range(32)))
-
-    assert len(secrets) == 1
-    assert len(secrets.pop()) == 64
-    assert [path.name for path in folder.iterdir()] == ["secret"]
-    assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
-
-def test_a_data_folder_that_cannot_be_used_is_one_sentence_with_its_name_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "[red]file").touch()
-    folder = tmp_path / "[red]file" / "data"
-
-    with pytest.raises(Stop, match=r"cannot be used: Not a directory\.$"):
-        kept_secret(folder)
-
-    result = CliRunner().invoke(app, ["keys", "list", "--data-dir", str(folder)])
-    assert refused(result) == f"The data folder {folder} cannot be used: Not a directory."
