@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -76,11 +77,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=speed.Choice().seconds, help="Seconds of a slice.")
     parser.add_argument("--rounds", type=int, default=speed.Choice().rounds, help="Slices of each server.")
     parser.add_argument("--json", type=Path, help="Write the figures to this file as well.")
+    parser.add_argument("--markdown", type=Path, help="Write the servers' table to this file as the README has it.")
     return parser.parse_args()
 
 
 def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    memory = psutil.virtual_memory().total / 1024**3
+    return f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 def _on_data(report: Report, parts: Sequence[str], data: Data, folder: Path, arguments: argparse.Namespace) -> None:
@@ -92,7 +95,7 @@ def _on_data(report: Report, parts: Sequence[str], data: Data, folder: Path, arg
             seconds=arguments.seconds,
             rounds=arguments.rounds,
         )
-        _speed(report, data, choice)
+        _speed(report, data, choice, arguments.markdown)
     if "workers" in parts:
         _workers(report, data, arguments.seconds)
     if "cold" in parts:
@@ -106,8 +109,10 @@ def _on_data(report: Report, parts: Sequence[str], data: Data, folder: Path, arg
         report.judge([one.verdict for one in grown])
 
 
-def _speed(report: Report, data: Data, choice: speed.Choice) -> None:
+def _speed(report: Report, data: Data, choice: speed.Choice, markdown: Path | None) -> None:
     results = speed.measure(report.console, data, choice)
+    if markdown:
+        markdown.write_text(speed.markdown(results))
     report.console.print(speed.table(results))
     report.figures["servers"] = speed.plain(results)
     report.judge(speed.verdicts(results))

@@ -1,6 +1,7 @@
 """The data that servers are measured on: a MongoDB with the customers of `crm synth`, offers, a sale, and who asks."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -59,7 +60,8 @@ class Data:
 def made(folder: Path, customers: int) -> Iterator[Data]:
     """Make so many customers in a data folder, or what is missing of them, and run its MongoDB during the block."""
     synth = [sys.executable, "-m", "api.cli", "synth", "--customers", str(customers), "--data-dir", str(folder)]
-    subprocess.run(synth, check=True, stdout=subprocess.DEVNULL)
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}  # no shop of anybody's
+    subprocess.run(synth, check=True, stdout=subprocess.DEVNULL, env={**outside, "CRM_SECRET": SECRET})
     with EmbeddedMongo.start(folder, purpose="bench") as mongo:
         environ = environ_of(mongo.uri)
         yield Data(environ, mongo.pid, asyncio.run(in_shop(environ, _furnish)))

@@ -1,6 +1,7 @@
 """The schema and resolvers of this project on strawberry's own server, as its documentation has it: the idiomatic way.
 
-Nothing is cached between requests, every field is resolved by graphql-core, every relation by a DataLoader.
+Nothing is cached between requests, every field is resolved by graphql-core, every relation by a DataLoader; it is
+started without fetch planning and shared look-ups, so that each loader's question is a command.
 """
 
 import os

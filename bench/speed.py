@@ -5,9 +5,8 @@ held first. They are measured by turns in short slices, so that what else the ma
 the median of the slices counts.
 """
 
-import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
@@ -165,36 +164,46 @@ def _answers(name: str, server: Running, data: Data) -> list[Any]:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return what the rates say of this project."""
-    rates = {
-        name: {server: median(one.rates) for server, one in of_operation.items()}
-        for name, of_operation in results.items()
-    }
-    return ratios(rates)
+    medians = plain(results)
+    rates, spent = (
+        {name: {server: told[what] for server, told in servers.items()} for name, servers in medians.items()}
+        for what in ("rate", "server_ms")
+    )
+    return ratios(rates, spent)
 
 
 def table(results: Results) -> Table:
-    """Return all servers and operations as one table."""
-    title = (
-        f"requests a second; p50 / p99 in ms; processor ms a request: server + mongod; MB of the server; "
-        f"{os.cpu_count()} cores"
-    )
-    shown = Table("server", *results, title=title)
-    names = dict.fromkeys(server for of_operation in results.values() for server in of_operation)
-    for server in names:
-        cells = [_cell(of_operation.get(server)) for of_operation in results.values()]
-        shown.add_row(server, *cells, style="bold" if server == OURS else None)
+    """Return all servers and operations as one table; a cell has a line for each of what its title says."""
+    title = "requests a second; p50 / p99 in ms; processor ms a request, server + mongod; MB of the server"
+    shown = Table("server", *results, title=title, show_lines=True)
+    for server, cells in _rows(results):
+        shown.add_row(server, *("\n".join(cell) for cell in cells), style="bold" if server == OURS else None)
     return shown
 
 
-def _cell(one: Measured | None) -> str:
+def markdown(results: Results) -> str:
+    """Return the same table for the README."""
+    rows = [["server", *results], ["---"] * (len(results) + 1)]
+    rows += [[server, *("; ".join(cell) for cell in cells)] for server, cells in _rows(results)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _rows(results: Results) -> Iterator[tuple[str, list[list[str]]]]:
+    names = dict.fromkeys(server for of_operation in results.values() for server in of_operation)
+    for server in names:
+        yield server, [_cell(of_operation.get(server)) for of_operation in results.values()]
+
+
+def _cell(one: Measured | None) -> list[str]:
     if one is None:
-        return "the same"
+        return ["as without it"]
     told = one.plain()
-    memory = f"; {told['megabytes']:.0f}" if told["megabytes"] else ""
-    return (
-        f"{told['rate']:,.0f}/s; {told['p50']:.1f} / {told['p99']:.0f}; "
-        f"{told['server_ms']:.2f} + {told['mongod_ms']:.2f}{memory}"
-    )
+    return [
+        f"{told['rate']:,.0f}/s",
+        f"{told['p50']:.1f} / {told['p99']:.0f}",
+        f"{told['server_ms']:.2f} + {told['mongod_ms']:.2f}",
+        *([f"{told['megabytes']:.0f} MB"] if told["megabytes"] else []),
+    ]
 
 
 def plain(results: Results) -> dict[str, Any]:

@@ -25,13 +25,14 @@ COLD_MILLISECONDS_MAX = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A figure and what it is to be: at least `aim`, or at most where it is `most`."""
+    """A figure and what it is to be: at least `aim`, or at most where it is `most`; `beside` is what else to know."""
 
     what: str
     aim: float
     measured: float
     unit: str
     most: bool = False
+    beside: str = ""
 
     @property
     def met(self) -> bool:
@@ -39,7 +40,7 @@ class Verdict:
         return self.measured <= self.aim if self.most else self.measured >= self.aim
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
+    def row(self) -> tuple[str, str, str, str, str]:
         """The verdict as a row of a table."""
         side = "at most" if self.most else "at least"
         return (
@@ -47,6 +48,7 @@ class Verdict:
             f"{side} {self.aim:g} {self.unit}",
             f"{self.measured:.2f} {self.unit}",
             "met" if self.met else "MISSED",
+            self.beside,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -54,21 +56,33 @@ class Verdict:
         return {"what": self.what, "aim": self.aim, "most": self.most, "measured": self.measured, "met": self.met}
 
 
-def ratios(rates: Mapping[str, Mapping[str, float]]) -> list[Verdict]:
-    """Return what the rates of servers, by operation, say of ours; what was not measured is not judged."""
+def ratios(rates: Mapping[str, Mapping[str, float]], spent: Mapping[str, Mapping[str, float]]) -> list[Verdict]:
+    """Return what the rates of servers, by operation, say of ours; what was not measured is not judged.
+
+    Args:
+        spent: processor time of the server for a request: how many times less ours takes stands beside.
+    """
     verdicts = []
     for other, aims in RATIOS.items():
         for operation, aim in aims.items():
             of_operation = rates.get(operation, {})
             if OURS in of_operation and other in of_operation:
-                ratio = of_operation[OURS] / of_operation[other]
-                verdicts.append(Verdict(what=f"{operation} against {other}", aim=aim, measured=ratio, unit="times"))
+                less = spent[operation][other] / spent[operation][OURS]
+                verdicts.append(
+                    Verdict(
+                        what=f"{operation} against {other}",
+                        aim=aim,
+                        measured=of_operation[OURS] / of_operation[other],
+                        unit="times",
+                        beside=f"by the server's processor time {less:.2f} times",
+                    )
+                )
     return verdicts
 
 
 def table(verdicts: Iterable[Verdict]) -> Table:
     """Return all verdicts as one table."""
-    shown = Table("what", "aim", "measured", "", title="Against the aims")
+    shown = Table("what", "aim", "measured", "", "", title="Against the aims")
     for verdict in verdicts:
         shown.add_row(*verdict.row, style=None if verdict.met else "bold red")
     return shown

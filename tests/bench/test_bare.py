@@ -1,12 +1,14 @@
-"""The bare endpoint answers as the service does, and reads by indexes alone."""
+"""The bare endpoint answers as the service does, reads by indexes alone, and writes as many documents a sale."""
 
 import json
 from typing import Any
 
 import pytest
 from httpx import ASGITransport, AsyncClient
+from starlette.requests import Request
 
 from bench.bare import PAGE, create_app
+from bench.bare_sale import TEMPLATE, WRITTEN, BareSale
 from bench.data import offer
 from bench.load import NAMES, OPERATIONS
 from crm.callers import SYSTEM
@@ -80,3 +82,23 @@ async def test_every_look_up_of_the_bare_account_page_goes_by_an_index(world: Wo
         "points_transactions": (0, ["history"]),
         "purchases": (0, ["timeline"]),
     }
+
+
+async def test_a_bare_sale_writes_as_many_documents_of_each_kind_as_the_service(world: World) -> None:
+    source, value = TEMPLATE
+    of_template, bob = await world.customer(), await world.customer(email="bob@example.com")
+    await world.sell(externalId={"source": source, "value": value}, customer={"id": of_template})
+    written = []
+    for sale in (
+        lambda: world.sell(customer={"id": bob}),
+        lambda: BareSale(world.database).answer(
+            world.database, Request({"type": "http"}), {"variables": {"input": {"customer": {"id": bob}}}}
+        ),
+    ):
+        before = await world.everything()
+        await sale()
+        after = await world.everything()
+        written.append({name: after[name] - before[name] for name in WRITTEN})
+
+    assert written[0] == written[1]
+    assert all(written[0].values())

@@ -19,20 +19,20 @@ def test_what_may_be_at_most_so_much_is_met_up_to_its_aim(measured: float, met: 
 def test_a_missed_figure_says_so_beside_its_aim() -> None:
     missed = Verdict(what="A against another", aim=2.5, measured=2, unit="times")
 
-    assert missed.row == ("A against another", "at least 2.5 times", "2.00 times", "MISSED")
+    assert missed.row == ("A against another", "at least 2.5 times", "2.00 times", "MISSED", "")
 
 
 def test_rates_are_compared_with_ours_by_operation() -> None:
-    found = ratios({"A": {OURS: 300.0, MERCURIUS: 100.0, BARE: 400.0}})
+    found = ratios({"A": {OURS: 300.0, MERCURIUS: 100.0, BARE: 400.0}}, {"A": {OURS: 2.0, MERCURIUS: 5.0, BARE: 1.0}})
 
-    assert {(one.what, one.measured, one.met) for one in found} == {
-        (f"A against {MERCURIUS}", 3.0, True),
-        (f"A against {BARE}", 0.75, False),
+    assert {(one.what, one.measured, one.met, one.beside) for one in found} == {
+        (f"A against {MERCURIUS}", 3.0, True, "by the server's processor time 2.50 times"),
+        (f"A against {BARE}", 0.75, False, "by the server's processor time 0.50 times"),
     }
 
 
 def test_nothing_is_said_of_servers_that_were_not_measured() -> None:
-    assert ratios({"A": {MERCURIUS: 100.0}, "B": {OURS: 100.0}}) == []
+    assert ratios({"A": {MERCURIUS: 100.0}, "B": {OURS: 100.0}}, {"A": {MERCURIUS: 5.0}, "B": {OURS: 5.0}}) == []
 
 
 def test_every_server_with_an_aim_is_measured_in_the_operations_that_have_one() -> None:
