@@ -13,6 +13,8 @@ from typing import TypeVar
 import pymongo
 from pymongo.errors import PyMongoError
 
+from store.blocking import in_thread, inside
+
 T = TypeVar("T")
 NEVER = float("inf")
 _END: contextvars.ContextVar[float] = contextvars.ContextVar("end", default=NEVER)
@@ -58,6 +60,8 @@ async def apart(work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
     before = _BEFORE.get()
     if before is None:
         return await work()
+    if inside():
+        return before.copy().run(in_thread, run)
     task = asyncio.create_task(run(), context=before.copy())
     try:
         return await asyncio.shield(task)
