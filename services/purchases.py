@@ -101,6 +101,7 @@ async def record_purchase(call: Call, input: RecordPurchaseInput) -> Outcome:
             purchase = await call.database.transaction(
                 lambda tx: _record(call, sale, buyer, things, limited, tx),  # noqa: B023 -- runs within the iteration
                 queue=queues,
+                threaded=True,
             )
         except DuplicateKeyError:
             continue  # the same sale, or a new product of it, came in elsewhere: read what won

@@ -8,9 +8,11 @@ tries in 8 s, p99 1.9 s on 10 accounts x 32 connections).
 """
 
 import asyncio
+import contextvars
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from time import monotonic
@@ -19,16 +21,18 @@ from typing import Any, TypeVar
 import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from crm.refusals import Refusal, UserErrorCode
-from store.deadlines import NEVER, apart, end
+from store.blocking import AtOnce, CollectionAtOnce, in_thread, inside, pause
+from store.deadlines import apart, end
 from store.reads import READS_MAX, Document, Fields, Filter, Read, by_id, look_up, union
+from store.turns import BUSY, Turns
 
-__all__ = ["CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
+__all__ = ["BUSY", "CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
 
 T = TypeVar("T")
 
@@ -38,11 +42,12 @@ LONGEST_PAUSE = 0.1
 TRANSACTION_SECONDS = 10.0
 ABORT_SECONDS = 2.0
 COMMIT_SECONDS = 5.0
+SNAPSHOT, MAJORITY = ReadConcern("snapshot"), WriteConcern("majority")
 DUPLICATE_KEY = 11000
+THREADS_MAX = 16
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
 WRITE_CONFLICT = 112
-BUSY = "Others are changing the same thing right now; try again."
 _TRANSIENT, _UNKNOWN_COMMIT = "TransientTransactionError", "UnknownTransactionCommitResult"
 
 
@@ -53,7 +58,7 @@ class Tx:
     session: Any
 
 
-class Database:
+class Database(Turns):
     """One database over one driver. A client belongs to the event loop it was made in.
 
     `on_retry` is called before a transaction is tried again.
@@ -62,6 +67,7 @@ class Database:
     def __init__(
         self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
     ) -> None:
+        super().__init__()
         options: Document = {
             "tz_aware": True,
             "tzinfo": UTC,
@@ -76,11 +82,17 @@ class Database:
             AsyncMongoClient(uri, **options) if driver == "pymongo" else AsyncIOMotorClient(uri, **options)
         )
         self._database: Any = self._client.get_database(name, codec_options=CODEC)
+        self._blocking: Any = (
+            MongoClient(uri, connect=False, **options) if driver == "pymongo" else self._client.delegate
+        )
+        self._at_once: Any = self._blocking.get_database(name, codec_options=CODEC)
+        self._threads = ThreadPoolExecutor(THREADS_MAX, "transaction")
         self.on_retry: Callable[[], None] | None = None
         self._collections: dict[str, Any] = {}
-        self._queues: dict[str, _Queue] = {}
 
     def __getitem__(self, collection: str) -> Any:
+        if inside():
+            return CollectionAtOnce(self._at_once[collection])
         if collection not in self._collections:  # a driver makes a new one at every question
             self._collections[collection] = self._database[collection]
         return self._collections[collection]
@@ -88,7 +100,7 @@ class Database:
     async def aggregate(self, collection: str, pipeline: Sequence[Filter], *, tx: Tx | None = None) -> list[Document]:
         """Return all documents that `pipeline` gives."""
         cursor = self[collection].aggregate(pipeline, session=tx.session if tx else None, batchSize=AGGREGATE_BATCH)
-        if self.driver == "pymongo":
+        if self.driver == "pymongo" and not inside():
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)
         return documents
@@ -144,9 +156,8 @@ class Database:
 
     async def command(self, command: Mapping[str, Any], *, tx: Tx | None = None) -> Document:
         """Run a database command and return its answer; what writes goes by store/writing.py, in a transaction."""
-        answer: Document = await self._database.command(
-            command, session=tx.session if tx else None, codec_options=CODEC
-        )
+        database = AtOnce(self._at_once) if inside() else self._database
+        answer: Document = await database.command(command, session=tx.session if tx else None, codec_options=CODEC)
         return answer
 
     @staticmethod
@@ -163,32 +174,9 @@ class Database:
         closing = self._client.close()
         if closing is not None:
             await closing
-
-    @asynccontextmanager
-    async def queued(self, *owners: str) -> AsyncIterator[None]:
-        """Let one write at a time through for each owner in this process, so that tills do not collide in MongoDB.
-
-        Owners are waited for one after the other, in the order given: it must be the same for all.
-        """
-        async with AsyncExitStack() as turns:
-            for owner in owners:
-                await turns.enter_async_context(self._turn(owner))
-            yield
-
-    @asynccontextmanager
-    async def _turn(self, owner: str) -> AsyncIterator[None]:
-        queue = self._queues.setdefault(owner, _Queue())
-        queue.waiting += 1
-        try:
-            await _acquired(queue.lock)
-            try:
-                yield
-            finally:
-                queue.lock.release()
-        finally:
-            queue.waiting -= 1
-            if not queue.waiting:
-                del self._queues[owner]
+        if self.driver == "pymongo":
+            await asyncio.to_thread(self._blocking.close)
+        self._threads.shutdown(wait=False)
 
     async def transaction(
         self,
@@ -196,6 +184,7 @@ class Database:
         *,
         queue: str | Sequence[str] | None = None,
         seconds: float = TRANSACTION_SECONDS,
+        threaded: bool = False,
     ) -> T:
         """Run `work` in one majority-committed snapshot transaction and return what it returns.
 
@@ -210,13 +199,14 @@ class Database:
                 the order given, which must be the same for all: accounts before offers, each by id.
             seconds: after the queue, no further try starts later than this, nor after the request's deadline. A commit
                 that has begun by then is waited for: its outcome is told, not guessed.
+            threaded: whether it is done in one thread, which is cheaper: `work` waits for nothing but the database.
         """
         owners = (queue,) if isinstance(queue, str) else queue or ()
         async with self.queued(*owners):
-            deadline, pause = min(monotonic() + seconds, end()), FIRST_PAUSE
+            deadline, longest = min(monotonic() + seconds, end()), FIRST_PAUSE
             while True:
                 try:
-                    return await self._try(work, deadline)
+                    return await (self._in_thread(work, deadline) if threaded else self._try(work, deadline))
                 except BulkWriteError as error:
                     raise _duplicate(error) or error from None
                 except DuplicateKeyError:
@@ -224,24 +214,35 @@ class Database:
                 except PyMongoError as error:
                     if not error.has_error_label(_TRANSIENT):
                         raise
-                    if monotonic() + pause > deadline:
+                    if monotonic() + longest > deadline:
                         raise _busy(error) or error from None
                 if self.on_retry:
                     self.on_retry()
-                await asyncio.sleep(pause * random.random())  # noqa: S311 -- jitter, not a secret
-                pause = min(pause * 2, LONGEST_PAUSE)
+                await asyncio.sleep(longest * random.random())  # noqa: S311 -- jitter, not a secret
+                longest = min(longest * 2, LONGEST_PAUSE)
+
+    async def _in_thread(self, work: Callable[[Tx], Awaitable[T]], deadline: float) -> T:
+        """Try in a thread; whoever is cancelled meanwhile waits for what becomes of it."""
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, contextvars.copy_context().run, in_thread, lambda: self._try(work, deadline)
+        )
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
+    async def _session(self) -> Any:
+        if inside():
+            return AtOnce(self._blocking.start_session())
+        session = self._client.start_session()
+        return session if self.driver == "pymongo" else await session
 
     async def _try(self, work: Callable[[Tx], Awaitable[T]], deadline: float) -> T:
-        session = self._client.start_session()
-        if self.driver != "pymongo":
-            session = await session
+        session = await self._session()
         try:
-            started = session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority"),
-                read_preference=ReadPreference.PRIMARY,
-            )
-            if self.driver == "pymongo":
+            started = session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
+            if self.driver == "pymongo" or inside():
                 await started
             try:
                 result = await work(Tx(session))
@@ -255,25 +256,16 @@ class Database:
 
     async def _commit(self, session: Any, deadline: float) -> None:
         """Commit, and ask again while the answer got lost: committing twice is harmless, guessing is not."""
-        pause = FIRST_PAUSE
+        longest = FIRST_PAUSE
         while True:
             try:
                 await session.commit_transaction()
                 return
             except PyMongoError as error:
-                if not error.has_error_label(_UNKNOWN_COMMIT) or monotonic() + pause > deadline:
+                if not error.has_error_label(_UNKNOWN_COMMIT) or monotonic() + longest > deadline:
                     raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-
-async def _acquired(lock: asyncio.Lock) -> None:
-    """Wait for one's turn, no longer than there is time to use it."""
-    try:
-        async with asyncio.timeout(None if end() == NEVER else end() - monotonic()):
-            await lock.acquire()
-    except TimeoutError:
-        raise Refusal(UserErrorCode.THROTTLED, BUSY) from None
+            await pause(longest)
+            longest = min(longest * 2, LONGEST_PAUSE)
 
 
 def _busy(error: PyMongoError) -> Refusal | None:
@@ -289,11 +281,3 @@ def _duplicate(error: BulkWriteError) -> DuplicateKeyError | None:
         if write.get("code") == DUPLICATE_KEY:
             return DuplicateKeyError(str(write.get("errmsg")), DUPLICATE_KEY, write)
     return None
-
-
-class _Queue:
-    __slots__ = ("lock", "waiting")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.waiting = 0

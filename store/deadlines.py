@@ -12,6 +12,8 @@ from typing import TypeVar
 import pymongo
 from pymongo.errors import PyMongoError
 
+from store.blocking import in_thread, inside
+
 T = TypeVar("T")
 NEVER = float("inf")
 _WITHIN: ContextVar[tuple[float, Context] | None] = ContextVar("deadline", default=None)
@@ -68,7 +70,10 @@ async def apart(work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
     within = _WITHIN.get()
     if within is None:
         return await work()
-    task = asyncio.create_task(run(), context=within[1].copy())
+    before = within[1].copy()
+    if inside():
+        return before.run(in_thread, run)
+    task = asyncio.create_task(run(), context=before)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
