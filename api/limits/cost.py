@@ -8,7 +8,7 @@ Worked out once for a document; what depends on variables is left as a small tre
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -72,7 +72,9 @@ def asked_for(value: Any) -> int:
 class Term:
     """What one place costs: `own` for every row sent, and for each object there `each` and what is inside.
 
-    `fixed` is all of it, where no variable has a say.
+    `fixed` is all of it, where no variable has a say. `sure` is what it comes to wherever its parent is there: an
+    object that cannot be null, with nothing inside that could be more or less. Of what is inside, `certain` is the sum
+    of what is sure, and `open` the rest, which has to be looked at.
     """
 
     key: str
@@ -82,6 +84,13 @@ class Term:
     count: Count
     inside: tuple["Term", ...]
     fixed: int | None = None
+    sure: int | None = None
+    certain: int = field(init=False)
+    open: tuple["Term", ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.certain = sum(term.sure for term in self.inside if term.sure is not None)
+        self.open = tuple(term for term in self.inside if term.sure is None)
 
     def requested(self, variables: Variables) -> int:
         """Return what the place may come to."""
@@ -97,13 +106,15 @@ class Term:
             return own + self.each + self._inside(value, variables)
         if isinstance(value, list):
             own += len(value) * self.each
-            if self.inside:
+            if self.open:
                 own += sum([self._inside(one, variables) for one in value if one is not None])
+            elif self.certain:
+                own += self.certain * (len(value) - value.count(None))
         return own
 
     def _inside(self, value: Mapping[str, Any], variables: Variables) -> int:
-        total = 0
-        for term in self.inside:
+        total = self.certain
+        for term in self.open:
             found = value.get(term.key, _ABSENT)
             if found is not _ABSENT:
                 total += term.actual(found, variables)
@@ -161,7 +172,10 @@ class _Terms:
         elif _is_list(place):
             count = self._length(place, inherited)
         each = 0 if type_.name.endswith(("Connection", "Edge")) else 1
-        return _folded(Term(key, own, each, rows, count, self.inside(place.inside, passed)))
+        term = _folded(Term(key, own, each, rows, count, self.inside(place.inside, passed)))
+        if place.certain and not term.open and not own and not _may_vary(place):
+            term.sure = each + term.certain
+        return term
 
     def _length(self, place: Place, inherited: Count) -> Count:
         """Return how long a list may be that is no connection."""
@@ -204,6 +218,13 @@ def _counts(type_: Any) -> bool:
     """Whether elements of such a list are things of their own: ids and inputs are, labels are not."""
     named = get_named_type(type_)
     return isinstance(named, GraphQLInputObjectType) or named.name == "ID"
+
+
+def _may_vary(place: Place) -> bool:
+    """Whether there may be none or several of what stands at a place."""
+    assert place.definition is not None
+    type_ = place.definition.type
+    return not isinstance(type_, GraphQLNonNull) or isinstance(type_.of_type, GraphQLList)
 
 
 def _is_list(place: Place) -> bool:

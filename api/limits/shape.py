@@ -29,13 +29,15 @@ from api.limits import numbers
 class Place:
     """One response key: the field that stands there, of which type, and what is asked for below it.
 
-    `parent` and `definition` are None where the schema does not know them.
+    `parent` and `definition` are None where the schema does not know them. `certain`: it stands in every object of its
+    parent, because no fragment and no directive has a say.
     """
 
     node: FieldNode
     parent: Any
     definition: GraphQLField | None
     asked: int = 0
+    certain: bool = False
     inside: dict[str, "Place"] = field(default_factory=dict)
 
     @property
@@ -69,20 +71,23 @@ class Shapes:
             raise GraphQLError("An operation asks for the same fields too often.", operation)
         return root, tuple(self._fields)
 
-    def _write_out(self, selections: SelectionSetNode, parent: Any, into: dict[str, Place]) -> None:
+    def _write_out(
+        self, selections: SelectionSetNode, parent: Any, into: dict[str, Place], *, plainly: bool = True
+    ) -> None:
         for selection in selections.selections:
             if isinstance(selection, FieldNode):
-                self._field(selection, parent, into)
+                place = self._field(selection, parent, into)
+                place.certain = place.certain or (plainly and not selection.directives)
             elif isinstance(selection, InlineFragmentNode):
                 condition = selection.type_condition
                 type_ = self._schema.get_type(condition.name.value) if condition else parent
-                self._write_out(selection.selection_set, type_, into)
+                self._write_out(selection.selection_set, type_, into, plainly=False)
             elif isinstance(selection, FragmentSpreadNode) and selection.name.value in self._fragments:
                 fragment = self._fragments[selection.name.value]
                 type_ = self._schema.get_type(fragment.type_condition.name.value)
-                self._write_out(fragment.selection_set, type_, into)
+                self._write_out(fragment.selection_set, type_, into, plainly=False)
 
-    def _field(self, node: FieldNode, parent: Any, into: dict[str, Place]) -> None:
+    def _field(self, node: FieldNode, parent: Any, into: dict[str, Place]) -> Place:
         key = (node.alias or node.name).value
         definition = getattr(parent, "fields", {}).get(node.name.value)
         place = into.setdefault(key, Place(node, parent, definition))
@@ -91,6 +96,7 @@ class Shapes:
         if node.selection_set:
             type_ = get_named_type(definition.type) if definition else None
             self._write_out(node.selection_set, type_, place.inside)
+        return place
 
 
 def every_place(places: Mapping[str, Place]) -> Iterator[Place]:

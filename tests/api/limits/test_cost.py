@@ -104,6 +104,21 @@ def test_rows_of_a_batch_are_mutations_each() -> None:
             },
             1 + 2 + 2 * (1 + 2) + 3,
         ),
+        (
+            "{ purchase(by: {id: 1}) { total { amount } lines { total { amount } discount { amount } product { id } } } }",
+            {"purchase": {"total": {}, "lines": [{"total": {}, "discount": {}, "product": {}}, {"product": None}]}},
+            1 + 1 + 1 + 2 * (1 + 2) + 1,
+        ),
+        (
+            "query($n: Boolean!) { purchase(by: {id: 1}) { lines { total @skip(if: $n) { amount } } } }",
+            {"purchase": {"lines": [{}, {}]}},
+            1 + 1 + 2,
+        ),
+        (
+            "{ purchase(by: {id: 1}) { ...P } } fragment P on Purchase { lines { total { amount } } total { amount } }",
+            {"purchase": {"lines": [{"total": {}}, {"total": {}}], "total": {}}},
+            1 + 1 + 2 * 2 + 1,
+        ),
         ("{ nodes(ids: 1) { ... on Customer { loyalty { id } } } }", {"nodes": [None, {"loyalty": {}}]}, 1 + 2 + 1),
     ],
 )  # fmt: skip
