@@ -105,7 +105,7 @@ def test_rows_of_a_batch_are_mutations_each() -> None:
             1 + 2 + 2 * (1 + 2) + 3,
         ),
         (
-            "{ purchase(by: {id: 1}) { total { amount } lines { total { amount } discount { amount } product { id } } } }",
+            "{ purchase(by: {}) { total { amount } lines { total { amount } discount { amount } product { sku } } } }",
             {"purchase": {"total": {}, "lines": [{"total": {}, "discount": {}, "product": {}}, {"product": None}]}},
             1 + 1 + 1 + 2 * (1 + 2) + 1,
         ),
