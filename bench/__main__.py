@@ -41,7 +41,8 @@ class Report:
     def judge(self, verdicts: Sequence[Verdict]) -> None:
         """Keep verdicts and print them."""
         self.verdicts += verdicts
-        self.console.print(targets.table(verdicts))
+        if verdicts:
+            self.console.print(targets.table(verdicts))
 
 
 def main() -> None:
@@ -58,7 +59,7 @@ def main() -> None:
             _on_data(report, parts, data, Path(folder), arguments)
     if "house" in parts:
         _house(report)
-    if report.verdicts:
+    if report.verdicts and len(parts) > 1:
         report.console.print(targets.table(report.verdicts))
     if arguments.json:
         report.figures["aims"] = [verdict.plain() for verdict in report.verdicts]

@@ -2,8 +2,8 @@
 
 The commands of A, B and C are those that this project sends, taken down while it answers one customer after the other,
 and sent again by 16 tasks of one process that decodes nothing of what comes back. M is the bare transaction
-(bench/bare_sale.py). Where MongoDB is faster than one process can ask, as in C, its processor time says more than the
-rate.
+(bench/bare_sale.py). Where asking takes one process as long as answering takes MongoDB, as in C and M, MongoDB's
+processor time says more than the rate.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from statistics import quantiles
 from typing import Any
 
 import httpx
+import psutil
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
@@ -23,7 +24,7 @@ from api import logs
 from api.app import create_app
 from api.settings import Settings
 from bench.bare_sale import BareSale
-from bench.contenders import CONTENDERS, Contender
+from bench.contenders import CONTENDERS, Contender, used
 from bench.data import Data, sale
 from bench.load import CONNECTIONS, Request, requests, sold_to
 from store.client import Database
@@ -89,11 +90,12 @@ def prepared(data: Data, server: Contender, name: str) -> Commands | None:
 
 
 def sent(data: Data, commands: Commands | None, seconds: float) -> dict[str, Any]:
-    """Send an operation's commands for a while; return what `bench.load.send` does."""
-    return asyncio.run(_sales(data, seconds) if commands is None else _reads(data, commands, seconds))
+    """Send an operation's commands for a while; return what `bench.load.send` does, and CPU seconds."""
+    mongod = psutil.Process(data.mongod)
+    return asyncio.run(_sales(data, seconds, mongod) if commands is None else _reads(data, commands, seconds, mongod))
 
 
-async def _reads(data: Data, commands: Commands, seconds: float) -> dict[str, Any]:
+async def _reads(data: Data, commands: Commands, seconds: float, mongod: psutil.Process) -> dict[str, Any]:
     client: AsyncMongoClient[Any] = AsyncMongoClient(data.environ["CRM_MONGODB_URI"])
     database = client[data.environ["CRM_MONGODB_DATABASE"]]
 
@@ -102,12 +104,12 @@ async def _reads(data: Data, commands: Commands, seconds: float) -> dict[str, An
             await database.command(dict(command), codec_options=RAW)
 
     try:
-        return await _sent(step, seconds)
+        return await _sent(step, len(commands), seconds, mongod)
     finally:
         await client.close()
 
 
-async def _sales(data: Data, seconds: float) -> dict[str, Any]:
+async def _sales(data: Data, seconds: float, mongod: psutil.Process) -> dict[str, Any]:
     database = Database(data.environ["CRM_MONGODB_URI"], data.environ["CRM_MONGODB_DATABASE"], driver="pymongo")
     bare, customers = BareSale(database), sold_to(len(CONTENDERS), data.callers)
     nobody = HTTPRequest({"type": "http"})
@@ -117,31 +119,32 @@ async def _sales(data: Data, seconds: float) -> dict[str, Any]:
         await bare.answer(database, nobody, {"variables": {"input": input_}})
 
     try:
-        return await _sent(step, seconds)
+        return await _sent(step, len(customers), seconds, mongod)
     finally:
         await database.close()
 
 
-async def _sent(step: Step, seconds: float) -> dict[str, Any]:
+async def _sent(step: Step, customers: int, seconds: float, mongod: psutil.Process) -> dict[str, Any]:
     """Take steps in several tasks, each from another customer on."""
-    for number in range(CONNECTIONS):
+    for number in range(CONNECTIONS):  # the first sale also reads what it copies
         await step(number)
     times: list[float] = []
-    until = time.perf_counter() + seconds
+    own, own_before, mongod_before = psutil.Process(), used(psutil.Process()), used(mongod)
+    began = time.perf_counter()
 
     async def task(number: int) -> None:
-        while (began := time.perf_counter()) < until:
+        while (sent_at := time.perf_counter()) < began + seconds:
             await step(number)
-            times.append(time.perf_counter() - began)
+            times.append(time.perf_counter() - sent_at)
             number += 1
 
-    began = time.perf_counter()
-    await asyncio.gather(*(task(number * 37) for number in range(CONNECTIONS)))
+    await asyncio.gather(*(task(number * customers // CONNECTIONS) for number in range(CONNECTIONS)))
     parts = [part * 1000 for part in quantiles(times, n=100)]
     return {
         "requests": len(times),
         "seconds": time.perf_counter() - began,
-        "failed": 0,
         "p50": parts[49],
         "p99": parts[98],
+        "client": used(own) - own_before,
+        "mongod": used(mongod) - mongod_before,
     }

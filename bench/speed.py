@@ -90,7 +90,8 @@ def _operation(
     console: Console, name: str, servers: Sequence[Running], data: Data, choice: Choice
 ) -> dict[str, Measured]:
     """Compare what the servers do, then measure by turns."""
-    _same(name, servers, data)
+    if servers:
+        _same(name, servers, data)
     results: dict[str, Measured] = defaultdict(Measured)
     mongod = psutil.Process(data.mongod)
     for server in servers:
@@ -102,7 +103,8 @@ def _operation(
             _slice(name, server, mongod, data, choice.seconds, results[server.contender.name])
         if choice.servers in ALONE or not choice.servers:
             console.print(f"{name} {round_ + 1}/{choice.rounds} {ALONE}", style="dim")
-            _slice_alone(commands, mongod, data, choice.seconds, results[ALONE])
+            told = alone.sent(data, commands, choice.seconds)
+            results[ALONE].add(told, told["client"], told["mongod"])
     return dict(results)
 
 
@@ -113,15 +115,6 @@ def _slice(name: str, server: Running, mongod: psutil.Process, data: Data, secon
     assert told["failed"] == 0, f"{server.contender.name} failed {told['failed']} times at {name}"
     measured.add(told, server.seconds - server_before, used(mongod) - mongod_before)
     measured.megabytes = server.megabytes
-
-
-def _slice_alone(
-    commands: alone.Commands | None, mongod: psutil.Process, data: Data, seconds: int, measured: Measured
-) -> None:
-    own = psutil.Process()
-    own_before, mongod_before = used(own), used(mongod)
-    told = alone.sent(data, commands, seconds)
-    measured.add(told, used(own) - own_before, used(mongod) - mongod_before)
 
 
 def _same(name: str, servers: Sequence[Running], data: Data) -> None:
