@@ -239,6 +239,8 @@ class Engine:
                 return self.answer_of(await self._execute(operation, context, variables, root))
         except TimeOver:
             return refused("TIMEOUT", TOO_LATE)
+        finally:
+            context.forget()  # its loaders hold it: what is let go of here need not be found by the garbage collector
 
     async def _execute(
         self, operation: PreparedOperation, context: Context, variables: Mapping[str, Any] | None, root: Any = None

@@ -18,7 +18,8 @@ class Wave:
         self._told = told
         self._loaders: list[Loader] = []
         self._tick: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None] | None] = set()
+        """A reference to each that runs, or it may be collected on its way; none to one that is over."""
 
     def join(self, loader: "Loader") -> asyncio.Future[None]:
         """Let a loader take part; return what is done when all of its keys are found."""
@@ -31,7 +32,7 @@ class Wave:
 
     def _schedule(self) -> None:
         """Let coroutines that were started at the same tick have their turn before the question goes out."""
-        self._task = asyncio.ensure_future(self._ask())
+        self._tasks.add(asyncio.ensure_future(self._ask()))
 
     async def _ask(self) -> None:
         tick, loaders = self._tick, self._loaders
@@ -44,6 +45,7 @@ class Wave:
             else:
                 await asyncio.gather(*(loader.ask() for loader in loaders))
         finally:
+            self._tasks.discard(asyncio.current_task())
             tick.set_result(None)
 
 

@@ -15,6 +15,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 from store.client import Database
@@ -81,7 +82,7 @@ class Fused:
 
     def together(self, several: bool) -> None:
         """Hear whether several batch functions begin to read now: only then is there anything to wait for."""
-        self._tick = Tick(self._together) if several else None
+        self._tick = Tick(partial(_together, self._look_ups)) if several else None
 
     async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
         """Return the documents of every read."""
@@ -93,18 +94,6 @@ class Fused:
             return await self._look_ups.by_ids(collection, ids, fields)
         (documents,) = await self._tick.ask([look_up(collection, ids, fields)])
         return by_id(documents)
-
-    async def _together(self, asked: Sequence[Sequence[Read]]) -> Sequence[list[list[Document]]]:
-        reads = [read for of_one in asked for read in of_one]
-        if all(read.ids is not None for read in reads):
-            found = await asyncio.gather(*(self._looked_up(read) for read in reads))
-        else:
-            found = await self._look_ups.read(reads)
-        ends = list(accumulate(len(of_one) for of_one in asked))
-        return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
-
-    async def _looked_up(self, read: Read) -> list[Document]:
-        return list((await self._look_ups.by_ids(read.collection, read.ids or (), read.fields)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +112,18 @@ class Separate:
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
         """Return the documents with these ids, by id; `fields` of each, None for all."""
         return await self.look_ups.by_ids(collection, ids, fields)
+
+
+async def _together(look_ups: Database | Shared, asked: Sequence[Sequence[Read]]) -> Sequence[list[list[Document]]]:
+    """Answer what a request reads at one tick with one command, or with look-ups where there is nothing else."""
+    reads = [read for of_one in asked for read in of_one]
+    if all(read.ids is not None for read in reads):
+        found = await asyncio.gather(*(_looked_up(look_ups, read) for read in reads))
+    else:
+        found = await look_ups.read(reads)
+    ends = list(accumulate(len(of_one) for of_one in asked))
+    return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
+
+
+async def _looked_up(look_ups: Database | Shared, read: Read) -> list[Document]:
+    return list((await look_ups.by_ids(read.collection, read.ids or (), read.fields)).values())

@@ -47,6 +47,7 @@ class Patience:
         self._listens = False
         self._why: Why | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> "Patience":
         self._token = WAITING.set(self)
@@ -54,7 +55,9 @@ class Patience:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._timer.cancel()
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None  # it holds a context that holds this: left there, both wait for the garbage collector
         WAITING.reset(self._token)
         self.rest(kind)
 
