@@ -16,7 +16,7 @@ async function written() {
   const from = { owner: purchase.owner, 'source.nodeId': purchase._id }
   const skus = purchase.lines.map((line) => line.sku)
   const entry = await of('points_transactions').findOne(from)
-  const told = { $or: [{ nodeId: purchase._id }, { 'data.entryId': entry._id }] }
+  const told = { owner: purchase.owner, $or: [{ nodeId: purchase._id }, { 'data.entryId': entry._id }] }
   const [lot, events, program, taste, products] = await Promise.all([
     of('points_lots').findOne(from),
     of('outbox').find(told).sort({ position: 1 }).toArray(),
