@@ -24,7 +24,7 @@ from tests.services.loyalty_helpers import (
 )
 from tests.services.program_helpers import FEEDBACK, SAVE, clean, posted
 from tests.services.reward_helpers import stock
-from tests.support import World
+from tests.support import RECORD, World, sale
 
 TRANSIENT = "TransientTransactionError"
 
@@ -105,6 +105,22 @@ async def test_a_hold_that_was_the_last_to_be_had_is_made_all_the_same(world: Wo
     assert told(first) == (1, 0, "ACTIVE")
     again = await hold(world, ann, 1, key="k-1")
     assert (again["hold"]["id"], again["replayed"]) == (first["hold"]["id"], True)
+
+
+@pytest.mark.parametrize("document", [RECORD, keyed(RECORD, "k-1")], ids=["by its own id", "by its key"])
+async def test_a_sale_is_recorded_once(world: World, lose: list[str], document: str) -> None:
+    ann = await world.customer()
+    sent = {"input": sale(customer={"id": ann})}
+    lose.append(TRANSIENT)
+    first = (await world.data(document, sent))["recordPurchase"]
+    assert not lose
+    assert first["userErrors"] == []
+    again = (await world.data(document, sent))["recordPurchase"]
+    assert (again["purchase"], again["replayed"]) == (first["purchase"], True)
+    (stored,) = await world.all("purchases")
+    assert stored["_id"] == first["purchase"]["id"]
+    assert [entry[:2] for entry in await posted(world, ann)] == [("EARN", 10)]
+    await clean(world)
 
 
 async def test_feedback_is_given_once(world: World, lose: list[str]) -> None:
