@@ -147,6 +147,11 @@ class Database:
         answer: Document = await self._database.command(command)
         return answer
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether MongoDB had sessions when the driver's monitor last looked: not while away, nor as it starts."""
+        return self._client.topology_description.logical_session_timeout_minutes is not None
+
     @staticmethod
     def within(seconds: float) -> AbstractContextManager[None]:
         """Return the block whose commands fail when they have not been answered after `seconds`."""
