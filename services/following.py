@@ -38,6 +38,9 @@ async def follow(
             broken = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+            # A connection made while a lone MongoDB starts never has sessions, and a sale may get it from the pool.
+            while wanted() and not changes.at_hand:
+                await asyncio.sleep(FIRST_PAUSE)
 
 
 async def ended(task: asyncio.Task[None] | None) -> None:

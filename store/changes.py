@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from bson import Timestamp
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from store.client import Database, Document, Filter
 from store.collections import ACCOUNTS, OFFERS, PROGRAMS, TASTE_STATISTICS
@@ -39,8 +39,14 @@ _RULES_TOLD: list[Filter] = [
 
 
 async def present(database: Database) -> Position:
-    """Return the position behind all that has happened: a stream from here tells what a read now does not see."""
-    last: Timestamp = (await database.command({"ping": 1}))["operationTime"]
+    """Return the position behind all that has happened: a stream from here tells what a read now does not see.
+
+    Raises:
+        PyMongoError: MongoDB is away, or only starting.
+    """
+    last: Timestamp | None = (await database.command({"ping": 1})).get("operationTime")
+    if last is None:
+        raise AutoReconnect("This MongoDB is only starting.")
     return {"start_at_operation_time": Timestamp(last.time, last.inc + 1)}
 
 
@@ -57,6 +63,11 @@ class Changes:
         self._pipeline = told
         self._collection = collection
         self._position: Position | None = None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether MongoDB is worth asking, as far as the driver knows without asking."""
+        return self._database.has_sessions
 
     async def settle(self) -> bool:
         """Have a position to go on from; True where it is a new one, and what happened before it is not told."""

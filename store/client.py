@@ -160,6 +160,11 @@ class Database(Turns):
         answer: Document = await database.command(command, session=tx.session if tx else None, codec_options=CODEC)
         return answer
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether MongoDB had sessions when the driver's monitor last looked: not while away, nor as it starts."""
+        return self._client.topology_description.logical_session_timeout_minutes is not None
+
     @staticmethod
     def within(seconds: float) -> AbstractContextManager[None]:
         """Return the block whose commands fail when they have not been answered after `seconds`."""

@@ -174,6 +174,29 @@ async def test_what_changed_while_the_stream_was_broken_is_heard_when_it_goes_on
     assert (await other.known.programs()).versions[-1].name == "Meanwhile"
 
 
+async def test_a_broken_stream_opens_no_connection_before_mongodb_has_started_again(
+    world: World, other: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "FIRST_PAUSE", 0.001)
+    looks, opened, watch = iter([False] * 20), 0, other.world.database.watch
+
+    @asynccontextmanager
+    async def breaking(*arguments: Any, wait_milliseconds: int) -> AsyncIterator[Any]:
+        nonlocal opened
+        opened += 1
+        async with watch(*arguments, wait_milliseconds=wait_milliseconds) as stream:
+            yield _Broken(stream) if opened == 1 else stream
+
+    monkeypatch.setattr(other.world.database, "watch", breaking)
+    monkeypatch.setattr(Database, "has_sessions", property(lambda _: next(looks, True)))
+    await other.begins()
+    await save(world, name="New")
+    await other.forgets("programs")
+
+    assert next(looks, None) is None, "it looked until there were sessions, and only then asked"
+    assert opened == 2
+
+
 async def test_after_a_gap_in_the_oplog_everything_is_forgotten_once(
     other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
