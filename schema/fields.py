@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLResolveInfo
-from pydantic.alias_generators import to_camel
 from strawberry.extensions import FieldExtension
 from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
+from crm.names import camel
 from crm.refusals import Refusal, Refusals, invalid
 from executor.kinds import KIND, Answered, Called, Computed, Keyed, Kind, Outline, Reads, Related, Stored
 from resolvers.context import Context, Load
@@ -40,7 +40,7 @@ def default_resolver(source: Any, name: str) -> Any:
     """Return what a document has under a field's name; `id` stands under `_id` or, in embedded objects, under `id`."""
     if name == "id":
         return source["_id"] if "_id" in source else source["id"]
-    return source.get(to_camel(name))
+    return source.get(camel(name))
 
 
 def stored(description: str, at: str | None = None) -> Any:
@@ -126,7 +126,7 @@ def kind_of(field: StrawberryField) -> Kind | None:
     name = field.python_name
     if name == "id":
         return Stored(lambda source: default_resolver(source, name), reads=("_id", "id"))
-    key = to_camel(name)
+    key = camel(name)
     return Stored(lambda source: source.get(key), key)
 
 
@@ -194,16 +194,16 @@ class _CheckedArguments(FieldExtension):
 
     def _checked(self, context: Context, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            return _text(value, to_camel(name))
+            return _text(value, camel(name))
         if name not in self._models or value is None:
             return value
         model, many = self._models[name]
         if not many:
-            return parse(model, value, context.call.rules, to_camel(name))
+            return parse(model, value, context.call.rules, camel(name))
         return self._rows(context, name, model, value)
 
     def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
-        return [parse(model, row, context.call.rules, to_camel(name), str(index)) for index, row in enumerate(rows)]
+        return [parse(model, row, context.call.rules, camel(name), str(index)) for index, row in enumerate(rows)]
 
     async def call(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Any:
         """Resolve without strawberry around it."""
@@ -225,7 +225,7 @@ class _Mutation(_CheckedArguments):
 
     def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
         if len(rows) > self._rows_max:
-            raise invalid(f"At most {self._rows_max} rows at once.", to_camel(name))
+            raise invalid(f"At most {self._rows_max} rows at once.", camel(name))
         if not self._batch:
             return super()._rows(context, name, model, rows)
         return [_row(context, model, row) for row in rows]
@@ -263,7 +263,7 @@ class _Mutation(_CheckedArguments):
     @staticmethod
     def _from_argument(outcome: Outcome, arguments: Mapping[str, Any]) -> Outcome:
         """Return the outcome with the paths of its errors beginning at an argument: services begin at the input."""
-        names = {to_camel(name) for name in arguments}
+        names = {camel(name) for name in arguments}
         if "input" not in names:
             return outcome
         told = {name: outcome[name] for name in ("userErrors", "warnings") if outcome.get(name)}

@@ -5,9 +5,9 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLResolveInfo
-from pydantic.alias_generators import to_camel
 from strawberry.types.field import StrawberryField
 
+from crm.names import camel
 from resolvers.context import Context
 
 Info = strawberry.Info[Context, None]
@@ -25,8 +25,7 @@ class Resolver:
         self.resolve: Any = field.base_resolver.wrapped_func
         self._field = field
         self._names = {
-            argument.graphql_name or to_camel(argument.python_name): argument.python_name
-            for argument in field.arguments
+            argument.graphql_name or camel(argument.python_name): argument.python_name for argument in field.arguments
         }
 
     def info(self, raw: GraphQLResolveInfo[Any]) -> Info:

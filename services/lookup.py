@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pydantic.alias_generators import to_camel
-
 from crm.ids import AUDIT, CUSTOMER, PURCHASE, prefix_of
+from crm.names import camel
 from crm.refusals import Refusal, Refusals, invalid, not_found
 from crm.values import Role
 from services.context import Call
@@ -82,7 +81,7 @@ def note_look_up(call: Call, key: str, found: str | None) -> None:
             "role": call.caller.role.value,
             "what": call.action or "customer",
             "of": [found] if found else [],
-            "key": to_camel(key),
+            "key": camel(key),
         }
         call.shop.notebook.looked_up(entry)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from pydantic.alias_generators import to_camel
 from pymongo.errors import DuplicateKeyError
 
 from crm.ids import REWARD, RULE, TIER, prefix_of, product_id
+from crm.names import camel
 from crm.numbers import RATE_DIGITS
 from crm.refusals import Refusal, Refusals, invalid, not_found
 from loyalty.program import program_at
@@ -62,7 +62,7 @@ async def _save(call: Call, program: Program, input: LoyaltyProgramInput, tx: Tx
     for reward, sent in zip(program.rewards, input.rewards or (), strict=False):
         if "stock" in sent.model_fields_set:
             await rewards.set_stock(call.database, reward.id, sent.stock, tx=tx)
-    said = sorted(to_camel(name) for name in input.model_fields_set)
+    said = sorted(camel(name) for name in input.model_fields_set)
     change = Change(
         of=program.id,
         before={"version": program.version - 1},

@@ -1,0 +1,13 @@
+"""A name has one spelling in Python and one for clients."""
+
+import pytest
+
+from crm.names import camel
+
+
+@pytest.mark.parametrize(
+    ("python", "graphql"),
+    [("first_name", "firstName"), ("id", "id"), ("external_ids", "externalIds"), ("a_b_c", "aBC")],
+)
+def test_a_name_is_written_as_clients_know_it(python: str, graphql: str) -> None:
+    assert camel(python) == graphql
