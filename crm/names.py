@@ -2,10 +2,9 @@
 
 from functools import lru_cache
 
-from pydantic.alias_generators import to_camel
-
 
 @lru_cache(maxsize=1024)  # the names of fields and arguments: always the same few
 def camel(name: str) -> str:
     """Return a name of Python's, such as first_name, as GraphQL has it: firstName."""
-    return to_camel(name)
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
