@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +14,7 @@ from api.observability.requests import sane_id
 from api.settings import Settings
 from crm.values import Role
 from tests.api.logged import configured
-from tests.api.serving import URL, Served
+from tests.api.serving import URL, Served, serving, settings
 from tests.support import CREATE, RECORD, sale
 
 PAGE = """query Page { customers(first: 10) { nodes { id purchases(first: 2) { nodes { id store { code } } } } } }"""
@@ -43,7 +44,15 @@ async def test_a_request_is_one_line(served: Served) -> None:
     assert not {"codes", "retries", "trace_id"} & set(line)
 
 
-async def test_commands_count_for_the_request_that_caused_them_though_many_run_at_once(served: Served) -> None:
+@pytest.fixture
+async def on_its_own(mongodb_uri: str, driver: str) -> AsyncIterator[Served]:
+    """A server whose requests share nothing."""
+    async with serving(settings(mongodb_uri, driver, shared_lookups=False)) as served:
+        yield served
+
+
+async def test_commands_count_for_the_request_that_caused_them_though_many_run_at_once(on_its_own: Served) -> None:
+    served = on_its_own
     for number in range(5):
         person = await served.post(CREATE, {"input": {"email": f"ann{number}@example.com"}})
         id_ = person.json()["data"]["createCustomer"]["customer"]["id"]
@@ -66,6 +75,16 @@ async def test_commands_count_for_the_request_that_caused_them_though_many_run_a
     expected = {sha256(query.encode()).hexdigest()[:16]: {count} for query, count in zip(queries, alone, strict=True)}
     assert counted == expected
     assert alone[2] == 0 < alone[1] < alone[0]
+
+
+async def test_a_command_that_several_requests_share_counts_for_one_of_them(served: Served) -> None:
+    await served.post(PAGE)
+    served.commands.names.clear()
+
+    with capture_logs() as lines:
+        await asyncio.gather(*(served.post(PAGE) for _ in range(10)))
+
+    assert sum(line["commands"] for line in requests(lines)) == len(served.commands.names)
 
 
 @pytest.mark.parametrize(
