@@ -46,7 +46,7 @@ async def customer(world: World) -> str:
     return id_
 
 
-# The driver numbers its messages by Python's own random generator, from threads that do not wait for Hypothesis to draw.
+# The driver numbers its messages by Python's own random generator, from threads that know nothing of Hypothesis.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("role", list(Role))
 @settings(
