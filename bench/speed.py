@@ -89,9 +89,7 @@ def measure(console: Console, data: Data, choice: Choice) -> Results:
 def _operation(
     console: Console, name: str, servers: Sequence[Running], data: Data, choice: Choice
 ) -> dict[str, Measured]:
-    """Compare what the servers do, then measure by turns."""
-    if servers:
-        _same(name, servers, data)
+    """Measure servers by turns."""
     results: dict[str, Measured] = defaultdict(Measured)
     mongod = psutil.Process(data.mongod)
     for server in servers:
