@@ -26,6 +26,12 @@ REPLICA_SET = "crm"
 # Below the ranges systems take ports for outgoing connections from, which would take ours between two starts.
 # A new port is dear at worst: mongod first asks the old one "are you me?" and waits 30 s for a mute listener.
 PORTS = range(27100, 28000)
+TRANSACTION_SECONDS_MAX = 30
+"""MongoDB ends a transaction then that nobody ends, instead of after a minute: what it has locked is locked meanwhile.
+
+That happens where it hung, and the request that began the transaction could not tell it to give up.
+"""
+
 OPLOG_MB = 512
 VERSION_SECONDS_MAX = 30.0
 READY_SECONDS_MAX = 120.0  # replaying the journal of a large database takes its time
@@ -239,17 +245,21 @@ def _missing_library(library: str) -> str:
 
 
 def _arguments(dbpath: Path, port: int, cache_mb: int) -> list[str]:
+    parameters = {
+        "diagnosticDataCollectionEnabled": "false",
+        "transactionLifetimeLimitSeconds": str(TRANSACTION_SECONDS_MAX),
+    }
     options = {
         "--bind_ip": "127.0.0.1",
         "--dbpath": str(dbpath),
         "--oplogSize": str(OPLOG_MB),
         "--port": str(port),
         "--replSet": REPLICA_SET,
-        "--setParameter": "diagnosticDataCollectionEnabled=false",
         "--slowms": "1000",
         "--wiredTigerCacheSizeGB": f"{cache_mb / 1024:.3f}",
     }
-    return [word for option in options.items() for word in option] + ["--nounixsocket", "--quiet"]
+    set_ = [("--setParameter", f"{name}={value}") for name, value in parameters.items()]
+    return [word for option in [*options.items(), *set_] for word in option] + ["--nounixsocket", "--quiet"]
 
 
 def _is_writable(client: MongoClient[dict[str, Any]], port: int, pid: int) -> bool:

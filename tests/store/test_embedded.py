@@ -95,6 +95,13 @@ def test_mongod_has_a_session_of_its_own_and_not_the_lock(serving: tuple[Path, E
     assert os.getsid(server.pid) == server.pid  # Ctrl-C in the terminal goes to our session only
 
 
+def test_a_transaction_that_nobody_ends_is_over_in_half_a_minute(serving: tuple[Path, EmbeddedMongo]) -> None:
+    with MongoClient[dict[str, Any]](serving[1].uri) as client:
+        told = client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
+
+    assert told["transactionLifetimeLimitSeconds"] == 30
+
+
 def test_data_and_port_survive_a_stop_and_a_start(tmp_path: Path) -> None:
     first = EmbeddedMongo.start(tmp_path, purpose="crm serve")
     write(first.uri, 1)
