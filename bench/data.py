@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from api.app import development_secret, make_shop, open_database
+from api.app import development_secret
+from api.cli.runtime import run_in_shop
 from api.settings import Settings
 from api.tokens import development_token
 from bench.bare_sale import TEMPLATE
@@ -20,7 +21,6 @@ from crm.values import Channel, Role
 from services import api_keys
 from services.context import Shop
 from services.inputs import RecordPurchaseInput
-from services.installation import open_shop
 from services.offer_inputs import OfferInput
 from services.offers import save_offer
 from services.purchases import record_purchase
@@ -79,14 +79,7 @@ def environ_of(uri: str) -> dict[str, str]:
 
 async def in_shop(environ: Mapping[str, str], work: Callable[[Shop, Settings], Awaitable[T]]) -> T:
     """Return what `work` does in the shop on the data."""
-    settings = Settings.from_environ({**environ, "CRM_MONGO_DRIVER": "pymongo"})
-    database = open_database(settings)
-    try:
-        shop = make_shop(settings, database)
-        await open_shop(shop)
-        return await work(shop, settings)
-    finally:
-        await database.close()
+    return await run_in_shop(Settings.from_environ({**environ, "CRM_MONGO_DRIVER": "pymongo"}), work)
 
 
 async def _furnish(shop: Shop, settings: Settings) -> Callers:

@@ -28,9 +28,9 @@ def answering(field: "FieldPlan", kind: Kind | None) -> Answer:
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         return _stored_leaf(field, kind, inner) if kind.name and is_leaf_type(inner) else _stored(field, kind)
     if isinstance(kind, Computed):
-        return _computed(field, kind)
+        return _worked_out(field, kind.compute, place)
     if isinstance(kind, Answered):
-        return _answered(field, kind)
+        return _worked_out(field, kind.answer, _await)
     if isinstance(kind, Related):
         return _related(field, kind)
     if isinstance(kind, Keyed):
@@ -71,22 +71,16 @@ def _stored(field: "FieldPlan", kind: Stored) -> Answer:
     return answer
 
 
-def _computed(field: "FieldPlan", kind: Computed) -> Answer:
-    compute = kind.compute
+def _worked_out(
+    field: "FieldPlan",
+    work_out: Callable[[Any, Any], Any],
+    finish: Callable[[Run, Level, "FieldPlan", list[Any]], None],
+) -> Answer:
+    """Answer with what is worked out of each source; `finish` knows whether any of it may have to be awaited."""
 
     def answer(run: Run, level: Level) -> None:
         context = run.context
-        place(run, level, field, _each(lambda source: compute(source, context), level.sources))
-
-    return answer
-
-
-def _answered(field: "FieldPlan", kind: Answered) -> Answer:
-    ask = kind.answer
-
-    def answer(run: Run, level: Level) -> None:
-        context = run.context
-        _await(run, level, field, _each(lambda source: ask(source, context), level.sources))
+        finish(run, level, field, _each(lambda source: work_out(source, context), level.sources))
 
     return answer
 

@@ -13,21 +13,15 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from store import writing
 from store.client import Database, Tx
 from store.deadlines import deadline, timed_out
-from tests.support import Commands
+from tests.store.things import SLOW, one_thing
 
-SLOW = {"$where": "sleep(2000) || true"}
 FIRST = {"_id": "first"}
 
 
 @pytest_asyncio.fixture(params=["motor", "pymongo"])
 async def database(mongodb_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    made = Database(mongodb_uri, "tests_blocking", driver=request.param, listeners=[commands := Commands()])
-    made.commands = commands  # type: ignore[attr-defined]
-    await made["things"].delete_many({})
-    await made["things"].insert_one({"_id": "first", "n": 0})
-    commands.names.clear()
-    yield made
-    await made.close()
+    async with one_thing(mongodb_uri, "tests_blocking", request.param) as made:
+        yield made
 
 
 async def more(database: Database, tx: Tx) -> int:

@@ -11,19 +11,13 @@ from pymongo.errors import PyMongoError
 from crm.refusals import Refusal
 from store.client import Database, Tx
 from store.deadlines import apart, deadline, end, timed_out
-from tests.support import Commands
-
-SLOW = {"$where": "sleep(2000) || true"}
+from tests.store.things import SLOW, one_thing
 
 
 @pytest_asyncio.fixture(params=["motor", "pymongo"])
 async def database(mongodb_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    made = Database(mongodb_uri, "tests_deadlines", driver=request.param, listeners=[commands := Commands()])
-    made.commands = commands  # type: ignore[attr-defined]
-    await made["things"].delete_many({})
-    await made["things"].insert_one({"_id": "first", "n": 0})
-    yield made
-    await made.close()
+    async with one_thing(mongodb_uri, "tests_deadlines", request.param) as made:
+        yield made
 
 
 async def test_a_query_ends_with_its_deadline_on_the_server_too(database: Database) -> None:
