@@ -14,7 +14,7 @@ Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
 class Context:
     """One request. A batch function's loader lives as long as the request, or until a mutation changed things.
 
-    `reads` is what batch functions read by: it puts together what is asked for at the same time. `shown` is what they
+    `reads` is what batch functions read by. `shown` is what they
     read of each type's documents: all of those left out.
     """
 
@@ -24,7 +24,7 @@ class Context:
         self.asks_ahead = call.shop.fetch_planning
         self.shown: Mapping[str, tuple[str, ...]] = {}
         self._loaders: dict[Load, Loader] = {}
-        self._wave = Wave(self.reads.together)
+        self._wave = Wave()
 
     @property
     def caller(self) -> Caller:

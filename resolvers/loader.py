@@ -9,13 +9,9 @@ BATCH_KEYS_MAX = 1000
 
 
 class Wave:
-    """Asks, a tick later, for all that a request's loaders were asked for at one tick: one task, however many they are.
+    """Asks, a tick later, for all that a request's loaders were asked for at one tick: one task, however many."""
 
-    `told` hears before that whether several loaders ask.
-    """
-
-    def __init__(self, told: Callable[[bool], None] = lambda _: None) -> None:
-        self._told = told
+    def __init__(self) -> None:
         self._loaders: list[Loader] = []
         self._tick: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None] | None] = set()
@@ -38,7 +34,6 @@ class Wave:
         tick, loaders = self._tick, self._loaders
         self._tick, self._loaders = None, []
         assert tick is not None
-        self._told(len(loaders) > 1)
         try:
             if len(loaders) == 1:
                 await loaders[0].ask()

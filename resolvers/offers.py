@@ -16,12 +16,17 @@ DESK = frozenset({Role.STAFF, Role.ADMIN})
 
 
 def list_of(context: Context, channel: Channel | None, arguments: PageArguments) -> Listing:
-    """Return the offers a caller is shown, newest first: all of them at a desk, else the public ones that are live."""
+    """Return the offers a caller is shown, newest first: all of them at a desk, else the public ones that are live.
+
+    Live as of the whole second, so that all who ask within it ask the same, which is asked once; what applies to a cart
+    or a sale is judged to the millisecond.
+    """
     here = {"conditions.channels": {"$in": [None, channel.value]}} if channel else {}
     if context.caller.role in DESK:
         return listing(OFFERS, here, offers.NEWEST_FIRST, arguments)
     asked = {"public": True, **here}  # the condition holds the instant: a cursor would be of that instant
-    return listing(OFFERS, {**offers.public_now(context.call.now), **here}, offers.NEWEST_FIRST, arguments, asked=asked)
+    live = offers.public_now(context.call.now.replace(microsecond=0))
+    return listing(OFFERS, {**live, **here}, offers.NEWEST_FIRST, arguments, asked=asked)
 
 
 async def any_by_ids(context: Context, ids: list[str]) -> Sequence[Document | None]:

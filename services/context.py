@@ -19,9 +19,9 @@ from services.known import Known
 from services.live import Live
 from services.notebook import Notebook
 from store.client import Database
-from store.fetching import Fused, Separate, Shared
+from store.fetching import Gathered, Separate
 from store.idempotency import Claim
-from store.reads import Document
+from store.reads import Document, Reader
 
 
 def utc_now() -> datetime:
@@ -53,7 +53,7 @@ class Shop:
     freshness: Freshness = field(init=False)
     live: Live = field(init=False)
     notebook: Notebook = field(init=False)
-    _look_ups: Database | Shared = field(init=False)
+    _shared: Gathered | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.currency_digits = digits_of(self.currency)
@@ -61,11 +61,13 @@ class Shop:
         self.freshness = Freshness(self.database, self.known)
         self.live = Live(self.database)
         self.notebook = Notebook(self.database)
-        self._look_ups = Shared(self.database) if self.shared_lookups else self.database
+        self._shared = Gathered(self.database) if self.shared_lookups else None
 
-    def reader(self) -> Fused | Separate:
+    def reader(self) -> Reader:
         """Return what one request reads by outside of transactions."""
-        return Fused(self._look_ups) if self.fetch_planning else Separate(self._look_ups)
+        if self.fetch_planning:
+            return self._shared or Gathered(self.database)
+        return Separate(self.database, self._shared or self.database)
 
     def call(self, caller: Caller) -> "Call":
         """Return a call of `caller` at this instant."""

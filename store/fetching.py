@@ -1,129 +1,119 @@
 """Reads outside of transactions, and how few commands they need.
 
-Two ways to save commands, each of which can be switched off:
+What is read at one tick of the event loop goes as one command: look-ups of a collection as one $in, all else as one
+pipeline each, put together by $unionWith. That is so within a request, a person with account, purchases and ledger, and
+where requests share their reads it is so for all of them: a command for eight account pages takes MongoDB a third of
+what eight take, and the driver half. Who may see what is found is decided afterwards, by each request for itself, and
+nothing is kept from tick to tick.
 
-* *Fused*: what one request reads at one tick of the event loop, a person with account, purchases and ledger, goes as
-  one aggregation of several pipelines ($unionWith), each over its own index.
-* *Shared*: look-ups by `_id` of all requests of one tick go as one $in a collection, and what several ask in the very
-  same words is asked once: the first page of a list, by everybody who opens it. Who may see what is found is decided
-  afterwards, by each request for itself. Nothing is kept from tick to tick.
-
-Nothing in here takes a session, so nothing read in a transaction is ever fused or shared.
+Only brief reads go together; one that may take long, a search or a count of everything, would hold the others up.
+Nothing in here takes a session, so nothing that a transaction reads is ever put together.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate
+from dataclasses import dataclass, field
+
+from pymongo.errors import OperationFailure
 
 from store.client import Database
-from store.reads import Document, Fields, Read, by_id, look_up
+from store.deadlines import timed_out
+from store.reads import Document, Fields, Read, Reader, by_id, look_up
 from store.ticks import Tick
 
-COMPARED_MAX = 32
-"""With as many questions of a tick a further one is compared."""
-
-KINDS_MAX = 1000
-"""As many kinds of look-ups, a collection and what is read of it, are kept at hand."""
+Found = list[list[Document]]
+"""The documents of every read."""
 
 
-class Shared:
-    """What all requests of a tick look up by id, as one question a collection, and what several ask alike, asked once.
-
-    There is one of them a process and database.
-    """
+class Gathered:
+    """The reads of one request, or of all that share it: what is asked at one tick is one command."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._questions: list[tuple[Sequence[Read], Tick[None, list[list[Document]]]]] = []
-        self._ticks: OrderedDict[tuple[str, Fields], Tick[frozenset[str], dict[str, Document]]] = OrderedDict()
+        self._tick: Tick[Sequence[Read], Found] = Tick(self._together)
 
-    async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
-        """Return the documents with these ids, by id; `fields` of each, None for all."""
-        kind = (collection, fields)
-        tick = self._ticks.get(kind)
-        if tick is None:
-            tick = self._ticks[kind] = Tick(lambda asked: self._together(collection, fields, asked))
-            if len(self._ticks) > KINDS_MAX:  # the oldest goes; who asks there now is answered all the same
-                self._ticks.popitem(last=False)
-        return await tick.ask(frozenset(ids))
-
-    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
-        """Return the documents of every read; whoever asks for the very same at this tick gets the very same."""
-        for question, asked in self._questions[:COMPARED_MAX]:
-            if question == reads:
-                return await asked.ask(None)
-        tick: Tick[None, list[list[Document]]] = Tick(lambda asked: self._once(reads, len(asked)))
-        self._questions.append((reads, tick))
-        return await tick.ask(None)
-
-    async def _once(self, reads: Sequence[Read], times: int) -> list[list[list[Document]]]:
-        self._questions = [one for one in self._questions if one[0] is not reads]
-        return [await self._database.read(reads)] * times
-
-    async def _together(
-        self, collection: str, fields: Fields, asked: Sequence[frozenset[str]]
-    ) -> Sequence[dict[str, Document]]:
-        found = await self._database.by_ids(collection, sorted(frozenset().union(*asked)), fields)
-        return [{id_: found[id_] for id_ in ids if id_ in found} for ids in asked]
-
-
-class Fused:
-    """The reads of one request: what it asks for at one tick goes as one command.
-
-    Look-ups by id that nothing else is read with are `look_ups`' own kind of question.
-    """
-
-    def __init__(self, look_ups: Database | Shared) -> None:
-        self._look_ups = look_ups
-        self._tick: Tick[Sequence[Read], list[list[Document]]] | None = None
-
-    def together(self, several: bool) -> None:
-        """Hear whether several batch functions begin to read now: only then is there anything to wait for."""
-        self._tick = Tick(partial(_together, self._look_ups)) if several else None
-
-    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+    async def read(self, reads: Sequence[Read]) -> Found:
         """Return the documents of every read."""
-        return await (self._tick.ask(reads) if self._tick else self._look_ups.read(reads))
+        if all(read.brief for read in reads):
+            return await self._tick.ask(reads)
+        return await self._database.read(reads)
 
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
         """Return the documents with these ids, by id; `fields` of each, None for all."""
-        if self._tick is None:
-            return await self._look_ups.by_ids(collection, ids, fields)
         (documents,) = await self._tick.ask([look_up(collection, ids, fields)])
         return by_id(documents)
+
+    async def _together(self, asked: Sequence[Sequence[Read]]) -> Sequence[Found | Exception]:
+        """Answer all of them by one command; where that fails, each by its own, for it may be the fault of one."""
+        question = Question(asked)
+        try:
+            return question.parts(await self._database.read(question.reads))
+        except OperationFailure as problem:
+            if len(asked) == 1 or timed_out(problem):
+                raise
+        return await asyncio.gather(*(self._alone(reads) for reads in asked))
+
+    async def _alone(self, reads: Sequence[Read]) -> Found | Exception:
+        try:
+            return await self._database.read(reads)
+        except Exception as problem:  # noqa: BLE001 -- it is the answer to who asked
+            return problem
+
+
+class Question:
+    """What several ask, without what is asked twice: `reads` are the reads it takes, `parts` what each of them gets."""
+
+    def __init__(self, asked: Sequence[Sequence[Read]]) -> None:
+        self._asked = asked
+        self._places: dict[tuple[str, object], list[int]] = {}
+        """Where in `reads` look-ups are, by collection and fields, and others, by collection and owner."""
+        self._ids: dict[int, dict[str, None]] = {}
+        self.reads: list[Read] = []
+        self._of_asked = [[self._place(read) for read in reads] for reads in asked]
+        for place, ids in self._ids.items():
+            self.reads[place] = look_up(self.reads[place].collection, ids, self.reads[place].fields)
+
+    def _place(self, read: Read) -> int:
+        """Return where in `reads` a read is answered."""
+        if read.ids is not None:
+            places = self._places.setdefault((read.collection, read.fields), [])
+            if not places:
+                self._add(read, places)
+            self._ids.setdefault(places[0], {}).update(dict.fromkeys(read.ids))
+            return places[0]
+        owner = read.filter.get("owner")
+        places = self._places.setdefault((read.collection, owner if isinstance(owner, str) else ""), [])
+        known = next((place for place in places if self.reads[place] == read), None)
+        return self._add(read, places) if known is None else known
+
+    def _add(self, read: Read, places: list[int]) -> int:
+        places.append(len(self.reads))
+        self.reads.append(read)
+        return places[-1]
+
+    def parts(self, found: Found) -> list[Found]:
+        """Return what each of those who asked gets of what was found."""
+        named = {place: by_id(found[place]) for place in self._ids}
+        return [
+            [
+                found[place] if read.ids is None else [named[place][id_] for id_ in read.ids if id_ in named[place]]
+                for read, place in zip(reads, places, strict=True)
+            ]
+            for reads, places in zip(self._asked, self._of_asked, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Separate:
-    """The reads of one request, each a command of its own, where nothing is to be fused."""
+    """The reads of one request, each a command of its own, where nothing is to be put together but look-ups."""
 
-    look_ups: Database | Shared
+    database: Database
+    look_ups: Reader = field(repr=False)
 
-    def together(self, several: bool) -> None:
-        """Hear whether several batch functions begin to read now: it is all the same here."""
-
-    async def read(self, reads: Sequence[Read]) -> list[list[Document]]:
+    async def read(self, reads: Sequence[Read]) -> Found:
         """Return the documents of every read."""
-        return await self.look_ups.read(reads)
+        return await self.database.read(reads)
 
     async def by_ids(self, collection: str, ids: Iterable[str], fields: Fields = None) -> dict[str, Document]:
         """Return the documents with these ids, by id; `fields` of each, None for all."""
         return await self.look_ups.by_ids(collection, ids, fields)
-
-
-async def _together(look_ups: Database | Shared, asked: Sequence[Sequence[Read]]) -> Sequence[list[list[Document]]]:
-    """Answer what a request reads at one tick with one command, or with look-ups where there is nothing else."""
-    reads = [read for of_one in asked for read in of_one]
-    if all(read.ids is not None for read in reads):
-        found = await asyncio.gather(*(_looked_up(look_ups, read) for read in reads))
-    else:
-        found = await look_ups.read(reads)
-    ends = list(accumulate(len(of_one) for of_one in asked))
-    return [list(found[end - len(of_one) : end]) for of_one, end in zip(asked, ends, strict=True)]
-
-
-async def _looked_up(look_ups: Database | Shared, read: Read) -> list[Document]:
-    return list((await look_ups.by_ids(read.collection, read.ids or (), read.fields)).values())

@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from store.collections import OFFERS
+
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
 Fields = tuple[str, ...] | None
 READS_MAX = 100
 """As many reads as one command takes."""
+
+FEW = frozenset({OFFERS})
+"""Collections of which a shop has little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,15 @@ class Read:
     then: Sequence[Filter] = ()
     ids: tuple[str, ...] | None = None
     fields: Fields = None
+
+    @property
+    def brief(self) -> bool:
+        """Whether it is over at once: what is named, what one person has, the beginning of a list, or of few."""
+        if self.ids is not None or self.collection in FEW:
+            return True
+        if not self.filter:
+            return self.limit is not None
+        return "owner" in self.filter.get("$and", (self.filter,))[0]
 
     @property
     def projection(self) -> dict[str, int] | None:

@@ -11,7 +11,7 @@ from store import writing
 from store.client import DUPLICATE_KEY, Database, Document, Tx
 from store.collections import PRODUCTS, STORES
 from store.pages import Order
-from store.reads import Read, Reader
+from store.reads import Reader, look_up
 from store.words import fold
 
 BY_CODE = Order("code")
@@ -43,7 +43,7 @@ async def by_ids(reader: Reader, ids: Sequence[str]) -> list[Document | None]:
         collection: [id_ for id_ in ids if prefix_of(id_) == prefix]
         for collection, prefix in ((PRODUCTS, PRODUCT), (STORES, STORE))
     }
-    reads = [Read(name, {"_id": {"$in": named}}) for name, named in wanted.items() if named]
+    reads = [look_up(name, named) for name, named in wanted.items() if named]
     if not reads:
         return [None] * len(ids)
     found = {document["_id"]: document for documents in await reader.read(reads) for document in documents}

@@ -1,11 +1,13 @@
-"""Look-ups shared between requests never cross their callers' rights."""
+"""What requests read together never crosses their callers' rights."""
 
 import asyncio
 from typing import Any
 
+from api.engine import Executor
 from crm.callers import Caller
 from resolvers.context import Context
-from tests.support import STAFF, World, customer_caller
+from tests.services.offer_helpers import offer_id
+from tests.support import STAFF, World, customer_caller, whole
 
 ME = "query($id: ID!, $other: ID!) { me { id email } mine: node(id: $id) { id } others: node(id: $other) { id } }"
 
@@ -51,6 +53,44 @@ async def test_accounts_that_are_asked_for_together_stay_their_owners(world: Wor
 
     assert of_ann == {"me": {"loyalty": {"balance": {"available": 10}}}, "node": {"id": account}}
     assert of_bob == {"me": {"loyalty": {"balance": {"available": 0}}}, "node": None}
+
+
+PAGE = """query($other: ID!) {
+  me { id loyalty { balance { available } transactions { nodes { points } } }
+       purchases { nodes { id externalId { value } lines { title } } } }
+  node(id: $other) { id }
+  offers { nodes { title } } }"""
+
+
+async def test_account_pages_of_several_people_are_one_command_and_each_has_its_own(
+    world: World, executor: Executor
+) -> None:
+    people = [await world.customer(email=f"c{number}@example.com") for number in range(4)]
+    bought = {}
+    for number, person in enumerate(people):
+        sold = await world.sell(**whole(10 * (number + 1)), id=f"sale-{number}", customer={"id": person})
+        bought[person] = sold["purchase"]["id"]
+    await offer_id(world, title="For everybody")
+    world.commands.names.clear()
+
+    pages = await at_once(
+        world,
+        *(
+            (customer_caller(person), PAGE, {"other": bought[people[number - 1]]})
+            for number, person in enumerate(people)
+        ),
+    )
+
+    for number, (person, page) in enumerate(zip(people, pages, strict=True)):
+        points = 10 * (number + 1)
+        assert page["node"] is None
+        assert page["offers"] == {"nodes": [{"title": "For everybody"}]}
+        assert page["me"]["id"] == person
+        assert page["me"]["loyalty"]["balance"] == {"available": points}
+        assert [entry["points"] for entry in page["me"]["loyalty"]["transactions"]["nodes"]] == [points]
+        assert [one["id"] for one in page["me"]["purchases"]["nodes"]] == [bought[person]]
+    commands = [name for name in world.commands.names if name != "find keys"]  # whose purchase an id names
+    assert len(commands) <= {"compiled": 1, "graphql-core": 3}[executor], commands
 
 
 async def test_what_was_asked_ahead_for_nobody_is_shown_to_nobody(world: World) -> None:
