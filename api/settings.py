@@ -62,7 +62,7 @@ class Settings(BaseModel):
         True, description="Whether what a request reads at once goes as one command, asked ahead where it can be."
     )
     shared_lookups: bool = Field(
-        True, description="Whether look-ups by id of requests that come at once go as one command."
+        True, description="Whether what several requests read at once goes as one command."
     )
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")

