@@ -56,7 +56,13 @@ query Newest {
 def open_database(settings: Settings, *, listeners: Sequence[CommandListener] = ()) -> Database:
     """Return the database that the settings name; it belongs to the running event loop."""
     assert settings.mongodb_uri, "whoever starts the process has put the address of MongoDB into the settings"
-    return Database(settings.mongodb_uri, settings.mongodb_database, driver=settings.mongo_driver, listeners=listeners)
+    return Database(
+        settings.mongodb_uri,
+        settings.mongodb_database,
+        driver=settings.mongo_driver,
+        listeners=listeners,
+        pipelined=settings.pipelined_writes,
+    )
 
 
 def make_shop(settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now) -> Shop:

@@ -61,9 +61,8 @@ class Settings(BaseModel):
     fetch_planning: bool = Field(
         True, description="Whether what a request reads at once goes as one command, asked ahead where it can be."
     )
-    shared_lookups: bool = Field(
-        True, description="Whether what several requests read at once goes as one command."
-    )
+    shared_lookups: bool = Field(True, description="Whether what several requests read at once goes as one command.")
+    pipelined_writes: bool = Field(True, description="Whether a sale sends its writes at once.")
     currency: str = Field("USD", description="The shop's one currency, ISO 4217.", pattern=r"^[A-Z]{3}$")
     time_zone: str = Field("UTC", description="Where days and months begin where no store says otherwise; IANA name.")
     secret: str | None = Field(

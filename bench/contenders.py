@@ -61,6 +61,12 @@ CONTENDERS = (
     Contender(name="without plans (graphql-core)", factory=SERVED, environ={**PYMONGO, "CRM_EXECUTOR": "graphql-core"}),
     Contender(name="without fetch planning", factory=SERVED, environ={**PYMONGO, "CRM_FETCH_PLANNING": "false"}),
     Contender(name="without shared look-ups", factory=SERVED, environ={**PYMONGO, "CRM_SHARED_LOOKUPS": "false"}),
+    Contender(
+        name="without pipelined writes",
+        operations="M",
+        factory=SERVED,
+        environ={**PYMONGO, "CRM_PIPELINED_WRITES": "false"},
+    ),
     Contender(name=PLAIN, factory="bench.plain:create_app", environ={**PYMONGO, **ONE_BY_ONE}),
     Contender(name=PLAIN_MOTOR, factory="bench.plain:create_app", environ={**MOTOR, **ONE_BY_ONE}),
     Contender(name=BARE, factory="bench.bare:create_app", environ=PYMONGO),

@@ -38,9 +38,9 @@ class Context:
             loader = self._loaders[load] = Loader(partial(load, self), self._wave)
         return loader
 
-    async def load(self, load: Load, key: Any) -> Any:
+    def load(self, load: Load, key: Any) -> Awaitable[Any]:
         """Return what a batch function gives for one key, together with all other keys asked for at the same time."""
-        return await self.loader(load).load(key)
+        return self.loader(load).load(key)
 
     def forget(self) -> None:
         """Let everything be read anew: a mutation has changed it."""

@@ -6,7 +6,7 @@ same once more to executor/, which answers a whole level at once (docs/executor.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -205,10 +205,10 @@ class _CheckedArguments(FieldExtension):
     def _rows(self, context: Context, name: str, model: type[Input], rows: list[Any]) -> list[Any]:
         return [parse(model, row, context.call.rules, camel(name), str(index)) for index, row in enumerate(rows)]
 
-    async def call(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Any:
+    def call(self, raw: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> Awaitable[Any]:
         """Resolve without strawberry around it."""
         resolver = self._resolver
-        return await self.resolve_async(resolver.resolve, None, resolver.info(raw), **resolver.named(arguments))
+        return self.resolve_async(resolver.resolve, None, resolver.info(raw), **resolver.named(arguments))
 
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         """Check, then resolve."""

@@ -13,8 +13,8 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -22,14 +22,16 @@ import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from crm.refusals import Refusal, UserErrorCode
+from store import pipelining
 from store.blocking import AtOnce, CollectionAtOnce, in_thread, inside, pause
 from store.deadlines import apart, end
+from store.left_open import LeftOpen
 from store.reads import READS_MAX, Document, Fields, Filter, Read, by_id, look_up, union
+from store.transactions import DUPLICATE_KEY, Tx, busy, duplicate
 from store.turns import BUSY, Turns
 
 __all__ = ["BUSY", "CODEC", "DUPLICATE_KEY", "Database", "Document", "Filter", "Tx"]
@@ -43,29 +45,27 @@ TRANSACTION_SECONDS = 10.0
 ABORT_SECONDS = 2.0
 COMMIT_SECONDS = 5.0
 SNAPSHOT, MAJORITY = ReadConcern("snapshot"), WriteConcern("majority")
-DUPLICATE_KEY = 11000
 THREADS_MAX = 16
 SELECTION_MILLISECONDS = 5000
 AGGREGATE_BATCH = 2000
-WRITE_CONFLICT = 112
 _TRANSIENT, _UNKNOWN_COMMIT = "TransientTransactionError", "UnknownTransactionCommitResult"
-
-
-@dataclass(frozen=True, slots=True)
-class Tx:
-    """A transaction under way; store functions take one to take part in it, None to stand alone."""
-
-    session: Any
 
 
 class Database(Turns):
     """One database over one driver. A client belongs to the event loop it was made in.
 
-    `on_retry` is called before a transaction is tried again.
+    `on_retry` is called before a transaction is tried again. `pipelined`: whether a threaded transaction sends its
+    writes at once.
     """
 
     def __init__(
-        self, uri: str, name: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()
+        self,
+        uri: str,
+        name: str,
+        *,
+        driver: str = "motor",
+        listeners: Sequence[CommandListener] = (),
+        pipelined: bool = True,
     ) -> None:
         super().__init__()
         options: Document = {
@@ -87,6 +87,8 @@ class Database(Turns):
         )
         self._at_once: Any = self._blocking.get_database(name, codec_options=CODEC)
         self._threads = ThreadPoolExecutor(THREADS_MAX, "transaction")
+        self._pipelined = pipelined
+        self._left_open = LeftOpen(lambda session_id: self._client.admin.command("killSessions", [session_id]))
         self.on_retry: Callable[[], None] | None = None
         self._collections: dict[str, Any] = {}
 
@@ -176,6 +178,7 @@ class Database(Turns):
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._left_open.close()
         closing = self._client.close()
         if closing is not None:
             await closing
@@ -213,14 +216,14 @@ class Database(Turns):
                 try:
                     return await (self._in_thread(work, deadline) if threaded else self._try(work, deadline))
                 except BulkWriteError as error:
-                    raise _duplicate(error) or error from None
-                except DuplicateKeyError:
-                    raise
+                    raise duplicate(error) or error from None
                 except PyMongoError as error:
                     if not error.has_error_label(_TRANSIENT):
                         raise
                     if monotonic() + longest > deadline:
-                        raise _busy(error) or error from None
+                        raise busy(error) or error from None
+                finally:
+                    self._left_open.end_all()
                 if self.on_retry:
                     self.on_retry()
                 await asyncio.sleep(longest * random.random())  # noqa: S311 -- jitter, not a secret
@@ -250,14 +253,31 @@ class Database(Turns):
             if self.driver == "pymongo" or inside():
                 await started
             try:
-                result = await work(Tx(session))
+                result = await self._worked(work, session)
             except BaseException:
                 await apart(session.abort_transaction, seconds=ABORT_SECONDS)
                 raise
             await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
+        except ConnectionFailure:
+            self._left_open.add(session.of.session_id if inside() else session.session_id)
+            raise
         finally:
             await session.end_session()
+
+    async def _worked(self, work: Callable[[Tx], Awaitable[T]], session: Any) -> T:
+        """Do the work, and see to it that all of it is written."""
+        at_once = self._pipelined and inside()
+        tx = Tx(session, partial(pipelining.send, self._at_once, session.of) if at_once else None)
+        try:
+            result = await work(tx)
+        except PyMongoError:
+            raise
+        except Exception:
+            tx.flush()  # a key that was taken before says more than a refusal afterwards: the sale is known already
+            raise
+        tx.flush()
+        return result
 
     async def _commit(self, session: Any, deadline: float) -> None:
         """Commit, and ask again while the answer got lost: committing twice is harmless, guessing is not."""
@@ -271,18 +291,3 @@ class Database(Turns):
                     raise
             await pause(longest)
             longest = min(longest * 2, LONGEST_PAUSE)
-
-
-def _busy(error: PyMongoError) -> Refusal | None:
-    """Return the refusal for a conflict that lasted; None for what is no conflict, such as a primary that is gone."""
-    conflict = isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
-    return Refusal(UserErrorCode.THROTTLED, BUSY) if conflict else None
-
-
-def _duplicate(error: BulkWriteError) -> DuplicateKeyError | None:
-    """Return the duplicate key that made a bulk write fail, as a single insert would have raised it."""
-    details: Document = dict(error.details or {})
-    for write in details.get("writeErrors", []):
-        if write.get("code") == DUPLICATE_KEY:
-            return DuplicateKeyError(str(write.get("errmsg")), DUPLICATE_KEY, write)
-    return None

@@ -1,4 +1,4 @@
-"""Writes of a transaction, each as the one command it is.
+"""Writes of a transaction, each as the one command it is; what became of one may be told by a later call (store.Tx).
 
 The drivers' helpers for several documents keep books of what became of each, for retries that a transaction does not
 have (measured: 244 µs of processor time for an insert_many in a transaction, 205 µs for the command).
@@ -7,9 +7,8 @@ have (measured: 244 µs of processor time for an insert_many in a transaction, 2
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError, WriteError
-
-from store.client import DUPLICATE_KEY, Database, Document, Tx
+from store.client import Database, Document, Tx
+from store.transactions import written
 
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """What an update does: operators, or a pipeline."""
@@ -19,7 +18,10 @@ BATCH_MAX = 1000
 
 
 async def insert(database: Database, collection: str, documents: Sequence[Document], *, tx: Tx) -> None:
-    """Insert documents that have their ids, if any; a DuplicateKeyError ends the transaction when one is taken."""
+    """Insert documents that have their ids, if any; a DuplicateKeyError ends the transaction when one is taken.
+
+    It may be raised by what comes after: see `Tx.flush`.
+    """
     for start in range(0, len(documents), BATCH_MAX):
         batch = list(documents[start : start + BATCH_MAX])
         await _write(database, {"insert": collection, "documents": batch}, tx)
@@ -27,9 +29,9 @@ async def insert(database: Database, collection: str, documents: Sequence[Docume
 
 async def update(
     database: Database, collection: str, condition: Mapping[str, Any], change: Change, *, tx: Tx, upsert: bool = False
-) -> int:
-    """Change one document, or make it where it may be made, and return how many fulfilled the condition."""
-    return await update_each(database, collection, [statement(condition, change, upsert=upsert)], tx=tx)
+) -> None:
+    """Change one document, or make it where it may be made."""
+    await update_each(database, collection, [statement(condition, change, upsert=upsert)], tx=tx)
 
 
 def statement(condition: Mapping[str, Any], change: Change, *, upsert: bool = False) -> Document:
@@ -37,13 +39,11 @@ def statement(condition: Mapping[str, Any], change: Change, *, upsert: bool = Fa
     return {"q": condition, "u": change, "upsert": upsert}
 
 
-async def update_each(database: Database, collection: str, statements: Sequence[Document], *, tx: Tx) -> int:
-    """Make several changes, one after the other, and return how many documents fulfilled the conditions."""
-    fulfilled = 0
+async def update_each(database: Database, collection: str, statements: Sequence[Document], *, tx: Tx) -> None:
+    """Make several changes, one after the other."""
     for start in range(0, len(statements), BATCH_MAX):
         batch = list(statements[start : start + BATCH_MAX])
-        fulfilled += (await _write(database, {"update": collection, "updates": batch}, tx))["n"]
-    return fulfilled
+        await _write(database, {"update": collection, "updates": batch}, tx)
 
 
 async def changed(
@@ -55,11 +55,7 @@ async def changed(
     return found
 
 
-async def _write(database: Database, command: Document, tx: Tx) -> Document:
-    """Send a command, and raise the first error of a document as a single write would have raised it."""
-    answer = await database.command(command, tx=tx)
-    for error in answer.get("writeErrors", ()):
-        details = {**error, "errorLabels": answer.get("errorLabels", [])}
-        kind = DuplicateKeyError if error["code"] == DUPLICATE_KEY else WriteError
-        raise kind(error["errmsg"], error["code"], details)
-    return answer
+async def _write(database: Database, command: Document, tx: Tx) -> None:
+    """Write, now or together with what is written next."""
+    if not tx.gather(command):
+        written(await database.command(command, tx=tx))

@@ -18,7 +18,7 @@ from api.limits.deadlines import GRACE_SECONDS
 from crm.callers import SYSTEM
 from crm.values import Role
 from services.checking import check
-from store import client, outbox
+from store import client, pipelining
 from store.embedded import EmbeddedMongo
 from tests.api.cli.servers import mongod_pid
 from tests.api.http_answers import create
@@ -52,11 +52,11 @@ class Mongod:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedMongo, int]]:
-    """A MongoDB of these tests' own, which lets go of what nobody ends within some seconds instead of a minute."""
+    """A MongoDB of these tests' own, which keeps what nobody ends for longer than any test waits."""
     folder: Path = tmp_path_factory.mktemp("own")
     with EmbeddedMongo.start(folder, purpose="a test") as started:
         with MongoClient[dict[str, Any]](started.uri) as admin:
-            admin.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 2})
+            admin.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 600})
         yield started, mongod_pid(folder)
 
 
@@ -75,17 +75,17 @@ def answered_within(seconds: float) -> Iterator[None]:
 
 
 def stopping(mongod: Mongod, *, before: bool, patch: pytest.MonkeyPatch) -> None:
-    """Let MongoDB stand still once a sale has locked and written: before its last write, or only before its commit."""
-    insert: Callable[..., Any] = outbox.insert
+    """Let MongoDB stand still once a sale has its lock: before its writes, or only before its commit."""
+    send: Callable[..., Any] = pipelining.send
 
-    async def last_write(*arguments: Any, **named: Any) -> None:
+    def writes(*arguments: Any) -> None:
         if before:
             mongod.stand_still()
-        await insert(*arguments, **named)
+        send(*arguments)
         if not mongod.still.is_set():
             mongod.stand_still()
 
-    patch.setattr(outbox, "insert", last_write)
+    patch.setattr(pipelining, "send", writes)
 
 
 async def sell(served: Served, customer: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ SLOW = {"$where": "sleep(2000) || true"}
 
 
 @asynccontextmanager
-async def one_thing(uri: str, name: str, driver: str) -> AsyncIterator[Database]:
+async def one_thing(uri: str, name: str, driver: str, *, pipelined: bool = True) -> AsyncIterator[Database]:
     """Give a database whose collection `things` holds {_id: first, n: 0}; its commands from then on are counted."""
-    made = Database(uri, name, driver=driver, listeners=[commands := Commands()])
+    made = Database(uri, name, driver=driver, listeners=[commands := Commands()], pipelined=pipelined)
     made.commands = commands  # type: ignore[attr-defined]
     await made["things"].delete_many({})
     await made["things"].insert_one({"_id": "first", "n": 0})
