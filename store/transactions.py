@@ -41,7 +41,10 @@ class Tx:
         return self._session
 
     def gather(self, command: Document) -> bool:
-        """Take a write along that is sent later; False where it has to be sent by itself."""
+        """Take a write along that is sent later; False where it has to be sent by itself.
+
+        What it holds must stay as it is until then.
+        """
         if self._send is None:
             return False
         self._gathered.append(command)
