@@ -10,16 +10,11 @@ from starlette.datastructures import QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
-BY_NAME = "crm.headers"
-"""Where a scope keeps its headers by name, once somebody wanted one."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers of a request by their names, which ASGI has in small letters; of several the first."""
-    known: dict[bytes, bytes] | None = scope.get(BY_NAME)
-    if known is None:
-        known = scope[BY_NAME] = dict(reversed(scope["headers"]))
-    return known
+    return dict(reversed(scope["headers"]))
 
 
 class Request:

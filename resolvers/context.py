@@ -14,8 +14,7 @@ Load = Callable[["Context", list[Any]], Awaitable[Sequence[Any]]]
 class Context:
     """One request. A batch function's loader lives as long as the request, or until a mutation changed things.
 
-    `reads` is what batch functions read by. `shown` is what they
-    read of each type's documents: all of those left out.
+    `reads` is what batch functions read by. `shown` is what they read of each type's documents: all of those left out.
     """
 
     def __init__(self, call: Call) -> None:

@@ -12,7 +12,7 @@ Nothing in here takes a session, so nothing that a transaction reads is ever put
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
 
@@ -108,7 +108,7 @@ class Separate:
     """The reads of one request, each a command of its own, where nothing is to be put together but look-ups."""
 
     database: Database
-    look_ups: Reader = field(repr=False)
+    look_ups: Reader
 
     async def read(self, reads: Sequence[Read]) -> Found:
         """Return the documents of every read."""

@@ -1,4 +1,4 @@
-"""Writes of a transaction, each as the one command it is; what became of one may be told by a later call (store.Tx).
+"""Writes of a transaction, each as the one command it is; what became of one may be told by a later call (`Tx.flush`).
 
 The drivers' helpers for several documents keep books of what became of each, for retries that a transaction does not
 have (measured: 244 µs of processor time for an insert_many in a transaction, 205 µs for the command).
