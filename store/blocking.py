@@ -62,6 +62,17 @@ class AtOnce:
         return call
 
 
+class SessionAtOnce(AtOnce):
+    """A session of the blocking driver with the methods of Motor's."""
+
+    __slots__ = ()
+
+    @property
+    def session_id(self) -> Any:
+        """What MongoDB knows it by."""
+        return self.of.session_id
+
+
 class CollectionAtOnce(AtOnce):
     """A collection of the blocking driver with the methods of Motor's."""
 

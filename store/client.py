@@ -27,7 +27,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from store import pipelining
-from store.blocking import AtOnce, CollectionAtOnce, in_thread, inside, pause
+from store.blocking import AtOnce, CollectionAtOnce, SessionAtOnce, in_thread, inside, pause
 from store.deadlines import apart, end
 from store.left_open import LeftOpen
 from store.reads import READS_MAX, Document, Fields, Filter, Read, by_id, look_up, union
@@ -242,12 +242,12 @@ class Database(Turns):
 
     async def _session(self) -> Any:
         if inside():
-            return AtOnce(self._blocking.start_session())
+            return SessionAtOnce(self._blocking.start_session())
         session = self._client.start_session()
         return session if self.driver == "pymongo" else await session
 
     async def _try(self, work: Callable[[Tx], Awaitable[T]], deadline: float) -> T:
-        session = await self._session()
+        session, left_open = await self._session(), False
         try:
             started = session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
             if self.driver == "pymongo" or inside():
@@ -260,10 +260,13 @@ class Database(Turns):
             await apart(lambda: self._commit(session, deadline), seconds=COMMIT_SECONDS)
             return result
         except ConnectionFailure:
-            self._left_open.add(session.of.session_id if inside() else session.session_id)
+            left_open = True
             raise
         finally:
-            await session.end_session()
+            if left_open:
+                self._left_open.add(session)
+            else:
+                await session.end_session()
 
     async def _worked(self, work: Callable[[Tx], Awaitable[T]], session: Any) -> T:
         """Do the work, and see to it that all of it is written."""

@@ -2,6 +2,9 @@
 
 MongoDB keeps what such a transaction has locked until its time is over, half a minute as a rule, and until then its
 customer's sales would be refused as THROTTLED.
+
+Killing a session stops whatever runs in it, so the driver gets it back only afterwards: another command would have
+taken it up at once.
 """
 
 import asyncio
@@ -21,7 +24,7 @@ class LeftOpen:
     """The sessions of one process whose transactions nobody else will end.
 
     Args:
-        kill: ends everything of a session in MongoDB; what is over already stays as it is.
+        kill: ends everything of the session with this id in MongoDB; what is over already stays as it is.
     """
 
     def __init__(self, kill: Callable[[Any], Awaitable[Any]]) -> None:
@@ -29,21 +32,27 @@ class LeftOpen:
         self._added: deque[Any] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, session_id: Any) -> None:
-        """Note a session whose transaction may be open; from any thread."""
-        self._added.append(session_id)
+    def add(self, session: Any) -> None:
+        """Take a session whose transaction may be open, to be ended here; from any thread."""
+        self._added.append(session)
 
     def end_all(self) -> None:
         """End what was left open, as soon as MongoDB can be reached."""
         while self._added:
             self._start(self._added.popleft())
 
-    def _start(self, session_id: Any) -> None:
-        task = asyncio.create_task(self._end(session_id), context=before_deadline())  # the request's time is over
+    def _start(self, session: Any) -> None:
+        task = asyncio.create_task(self._end(session), context=before_deadline())  # the request's time is over
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _end(self, session_id: Any) -> None:
+    async def _end(self, session: Any) -> None:
+        try:
+            await self._kill_once_there(session.session_id)
+        finally:
+            await session.end_session()
+
+    async def _kill_once_there(self, session_id: Any) -> None:
         for pause in PAUSES:
             await asyncio.sleep(pause)
             try:
