@@ -10,11 +10,16 @@ from starlette.datastructures import QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
+KNOWN = "crm.headers"
+"""Where a request's scope keeps its headers by name: more than one layer looks at them."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers of a request by their names, which ASGI has in small letters; of several the first."""
-    return dict(reversed(scope["headers"]))
+    known: dict[bytes, bytes] | None = scope.get(KNOWN)
+    if known is None:
+        known = scope[KNOWN] = dict(reversed(scope["headers"]))
+    return known
 
 
 class Request:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from api.origins import origins
 from crm.money import CURRENCIES
+from store.embedded import CACHE_MB, CACHE_MB_MIN
 
 PREFIX = "CRM_"
 SECRET_LENGTH_MIN = 32
@@ -34,6 +35,9 @@ class Settings(BaseModel):
         repr=False,
     )
     mongodb_database: str = Field("crm", description="Name of the database.", pattern=r"^[A-Za-z0-9_-]{1,38}$")
+    mongodb_cache_mb: int = Field(
+        CACHE_MB, description="Memory for the cache of the embedded MongoDB, in MiB.", ge=CACHE_MB_MIN
+    )
     mongo_driver: Literal["motor", "pymongo"] = Field(
         "motor", description="`pymongo` uses PyMongo's own asyncio API, 1.2 to 1.7 times faster a call."
     )

@@ -9,6 +9,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from bench import growth, installation, ledger, limits, quotes, speed, subscribe
 from bench.data import Data, made
 from bench.load import install_peers
 from bench.targets import Verdict
+from store.embedded import CACHE_MB
 
 PARTS = ("speed", "workers", "cold", "growth", "house")
 ON_DATA = frozenset({"speed", "workers", "cold", "growth"})
@@ -55,7 +57,7 @@ def main() -> None:
     if not ON_DATA.isdisjoint(parts):
         install_peers()
         report.console.print(f"crm synth --customers {arguments.customers}", style="dim")
-        with tempfile.TemporaryDirectory() as folder, made(Path(folder) / "data", arguments.customers) as data:
+        with tempfile.TemporaryDirectory() as folder, _data(folder, arguments) as data:
             _on_data(report, parts, data, Path(folder), arguments)
     if "house" in parts:
         _house(report)
@@ -73,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--million", action="store_true", help=f"Let the data grow to {GROWN_MORE:,} customers as well."
     )
+    parser.add_argument("--cache-mb", type=int, default=CACHE_MB, help="Memory for the cache of MongoDB, in MiB.")
     parser.add_argument("--operations", default="ABCM", help="The servers' operations, as letters.")
     parser.add_argument("--servers", default="", help="Only servers whose name has this in it.")
     parser.add_argument("--seconds", type=int, default=speed.Choice().seconds, help="Seconds of a slice.")
@@ -80,6 +83,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="Write the figures to this file as well.")
     parser.add_argument("--markdown", type=Path, help="Write the servers' table to this file as the README has it.")
     return parser.parse_args()
+
+
+def _data(folder: str, arguments: argparse.Namespace) -> AbstractContextManager[Data]:
+    return made(Path(folder) / "data", arguments.customers, cache_mb=arguments.cache_mb)
 
 
 def _machine() -> str:

@@ -25,7 +25,7 @@ from services.offer_inputs import OfferInput
 from services.offers import save_offer
 from services.purchases import record_purchase
 from services.validation import parse
-from store.embedded import EmbeddedMongo
+from store.embedded import CACHE_MB, EmbeddedMongo
 
 T = TypeVar("T")
 SECRET = "bench" * 8
@@ -57,12 +57,16 @@ class Data:
 
 
 @contextmanager
-def made(folder: Path, customers: int) -> Iterator[Data]:
-    """Make so many customers in a data folder, or what is missing of them, and run its MongoDB during the block."""
+def made(folder: Path, customers: int, *, cache_mb: int = CACHE_MB) -> Iterator[Data]:
+    """Make so many customers in a data folder, or what is missing of them, and run its MongoDB during the block.
+
+    Args:
+        cache_mb: memory for MongoDB's cache in MiB.
+    """
     synth = [sys.executable, "-m", "api.cli", "synth", "--customers", str(customers), "--data-dir", str(folder)]
     outside = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}  # no shop of anybody's
     subprocess.run(synth, check=True, stdout=subprocess.DEVNULL, env={**outside, "CRM_SECRET": SECRET})
-    with EmbeddedMongo.start(folder, purpose="bench") as mongo:
+    with EmbeddedMongo.start(folder, purpose="bench", cache_mb=cache_mb) as mongo:
         environ = environ_of(mongo.uri)
         yield Data(environ, mongo.pid, asyncio.run(in_shop(environ, _furnish)))
 

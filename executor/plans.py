@@ -136,9 +136,11 @@ class Operation:
         self._variables = Variables(schema, node)
         self._asked = asked_variables(self.fragments, node.selection_set)
         self._plans: dict[tuple[bool, ...], RootPlan] = {}
+        self._always: RootPlan | None = None
+        """The plan of an operation that asks no variable about @skip and @include."""
         self._plans_max = max(1, VARIANT_CHARS_MAX // len(node.loc.source.body)) if node.loc else 1
         if not self._asked:
-            self.plan({})
+            self._always = self.plan({})
 
     def plan(self, answers: Answers) -> "RootPlan":
         """Return the plan for these answers to @skip and @include.
@@ -146,6 +148,8 @@ class Operation:
         Raises:
             NotCompiled: graphql-core has to run this one.
         """
+        if self._always:
+            return self._always
         given = tuple(answers.get(name) for name in self._asked)
         if not all(isinstance(answer, bool) for answer in given):
             raise NotCompiled  # null, which graphql-core finds words for
@@ -171,7 +175,7 @@ class Operation:
         return coerced if isinstance(coerced, list) else Ready(self, self.plan(coerced.coerced), coerced)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Ready:
     """An operation with a plan and with variables: all that is left is to run it."""
 

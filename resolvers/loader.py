@@ -28,7 +28,7 @@ class Wave:
 
     def _schedule(self) -> None:
         """Let coroutines that were started at the same tick have their turn before the question goes out."""
-        self._tasks.add(asyncio.ensure_future(self._ask()))
+        self._tasks.add(asyncio.get_running_loop().create_task(self._ask()))
 
     async def _ask(self) -> None:
         tick, loaders = self._tick, self._loaders

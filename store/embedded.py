@@ -39,7 +39,10 @@ from store.mongod_binary import (
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["DataDirInUse", "EmbeddedError", "EmbeddedMongo", "attached", "find_mongod", "holds_database", "running_uri"]
+__all__ = [
+    "CACHE_MB", "CACHE_MB_MIN", "DataDirInUse", "EmbeddedError", "EmbeddedMongo", "attached", "find_mongod",
+    "holds_database", "running_uri",
+]  # fmt: skip
 
 CACHE_MB = 768  # mongod itself stays under 1 GB with it, and the full import is no slower than with more
 CACHE_MB_MIN = 256  # mongod refuses less
@@ -142,10 +145,10 @@ def running_uri(data_dir: Path) -> str | None:
 
 
 @contextmanager
-def attached(data_dir: Path, *, purpose: str) -> Iterator[str]:
+def attached(data_dir: Path, *, purpose: str, cache_mb: int = CACHE_MB) -> Iterator[str]:
     """Lend the URI of the MongoDB that runs on `data_dir`, or of one started for this block alone.
 
-    One started here stops when the block is over and nobody else has joined it meanwhile.
+    One started here, with this cache, stops when the block is over and nobody else has joined it meanwhile.
 
     Raises:
         DataDirInUse: another process owns the folder, and its MongoDB was not ready in 10 s.
@@ -157,7 +160,7 @@ def attached(data_dir: Path, *, purpose: str) -> Iterator[str]:
             if uri is not None:
                 yield uri
                 return
-        server = _start_unless_held(data_dir, purpose, deadline)
+        server = _start_unless_held(data_dir, purpose, cache_mb, deadline)
         if server is None:
             time.sleep(POLL_SECONDS)
             continue
@@ -181,9 +184,9 @@ def _as_guest(data_dir: Path) -> Iterator[str | None]:
             os.close(hold)
 
 
-def _start_unless_held(data_dir: Path, purpose: str, deadline: float) -> EmbeddedMongo | None:
+def _start_unless_held(data_dir: Path, purpose: str, cache_mb: int, deadline: float) -> EmbeddedMongo | None:
     try:
-        return EmbeddedMongo.start(data_dir, purpose=purpose)
+        return EmbeddedMongo.start(data_dir, purpose=purpose, cache_mb=cache_mb)
     except DataDirInUse:
         if time.monotonic() >= deadline:
             raise

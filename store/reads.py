@@ -16,9 +16,9 @@ FEW = frozenset({OFFERS})
 """Collections of which a shop has little."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Read:
-    """Documents of one collection.
+    """Documents of one collection; nobody changes it.
 
     `then` are further stages of a pipeline, `ids` says that it looks these up alone, `fields` is what is read of each
     document beside its `_id`, None for all of it.

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Annotated, TypeVar
@@ -105,7 +106,7 @@ def mongodb_for(settings: Settings, data_dir: Path, purpose: str) -> Iterator[Se
     if settings.mongodb_uri:
         yield settings
         return
-    with attached(data_dir, purpose=purpose) as uri:
+    with attached(data_dir, purpose=purpose, cache_mb=settings.mongodb_cache_mb) as uri:
         yield settings.model_copy(update={"mongodb_uri": uri})
 
 
@@ -152,10 +153,9 @@ def exposed_metrics(settings: Settings) -> Iterator[None]:
 class KeptMongo:
     """The embedded MongoDB of a server: owned by this process and started again when it dies."""
 
-    def __init__(self, data_dir: Path, purpose: str) -> None:
-        self._data_dir = data_dir
-        self._purpose = purpose
-        self._mongo = EmbeddedMongo.start(data_dir, purpose=purpose)
+    def __init__(self, data_dir: Path, purpose: str, cache_mb: int) -> None:
+        self._start = partial(EmbeddedMongo.start, data_dir, purpose=purpose, cache_mb=cache_mb)
+        self._mongo = self._start()
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="mongod watcher", daemon=True)
         self._watcher.start()
@@ -181,7 +181,7 @@ class KeptMongo:
 
     def _start_again(self) -> None:
         before = self._mongo.uri
-        self._mongo = EmbeddedMongo.start(self._data_dir, purpose=self._purpose)
+        self._mongo = self._start()
         if self._mongo.uri != before:  # somebody took the port meanwhile, and the workers know only the old one
             _say("MongoDB died and its port is taken: stopping, start again.")
             os.kill(os.getpid(), signal.SIGTERM)

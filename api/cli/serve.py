@@ -125,7 +125,7 @@ def server_mongodb(settings: Settings, data_dir: Path, purpose: str) -> Iterator
     if settings.mongodb_uri:
         yield settings
         return
-    mongo = KeptMongo(data_dir, purpose)
+    mongo = KeptMongo(data_dir, purpose, settings.mongodb_cache_mb)
     try:
         yield settings.model_copy(update={"mongodb_uri": mongo.uri})
     except KeyboardInterrupt:

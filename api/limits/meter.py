@@ -72,7 +72,7 @@ class Meter:
         paid.account.credit += paid.requested - actual
         if call.misses or call.refusals:
             await self._misses.count(call.caller, call.misses + sum(code in MISSED for code in call.refusals))
-        return told(paid.requested, actual, paid.account, self._shop.clock())
+        return told(paid.requested, actual, paid.account, call.now)
 
     async def _draw(self, kind: str, id_: str, asked: Draw) -> Drawn | None:
         drawn = await draw(self._shop.database, f"{kind}:{id_}", asked, now=self._shop.clock())
