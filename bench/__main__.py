@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--million", action="store_true", help=f"Let the data grow to {GROWN_MORE:,} customers as well."
     )
-    parser.add_argument("--cache-mb", type=int, default=CACHE_MB, help="Memory for the cache of MongoDB, in MiB.")
+    parser.add_argument("--cache-mb", type=int, default=CACHE_MB, help="Memory for MongoDB's cache, in MiB.")
     parser.add_argument("--operations", default="ABCM", help="The servers' operations, as letters.")
     parser.add_argument("--servers", default="", help="Only servers whose name has this in it.")
     parser.add_argument("--seconds", type=int, default=speed.Choice().seconds, help="Seconds of a slice.")
