@@ -44,6 +44,7 @@ class Mongod:
 
     def stand_still(self) -> None:
         os.kill(self._pid, signal.SIGSTOP)
+        os.waitpid(self._pid, os.WUNTRACED)  # on a busy machine some of its threads go on for a moment, and answer
         self.still.set()
 
     def go_on(self) -> None:
