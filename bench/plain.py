@@ -6,9 +6,9 @@ the driver's documentation shows: one command after the other, each awaited.
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +23,7 @@ from resolvers.context import Context
 from schema.build import build_schema
 from services.context import Shop, utc_now
 from services.installation import open_shop
-from store.client import TRANSACTION_SECONDS, Database, Tx
+from store.client import Database, Tx
 
 T = TypeVar("T")
 
@@ -31,16 +31,9 @@ T = TypeVar("T")
 class _Documented(Database):
     """Transactions in the event loop, by the driver's asynchronous session."""
 
-    async def transaction(
-        self,
-        work: Callable[[Tx], Awaitable[T]],
-        *,
-        queue: str | Sequence[str] | None = None,
-        seconds: float = TRANSACTION_SECONDS,
-        threaded: bool = False,
-    ) -> T:
+    async def transaction(self, work: Callable[[Tx], Awaitable[T]], **options: Any) -> T:
         """Run `work` in a transaction, as the service does, but in no thread."""
-        return await super().transaction(work, queue=queue, seconds=seconds)
+        return await super().transaction(work, **{**options, "threaded": False})
 
 
 class _Endpoint(GraphQL[Context, None]):

@@ -136,11 +136,9 @@ class Operation:
         self._variables = Variables(schema, node)
         self._asked = asked_variables(self.fragments, node.selection_set)
         self._plans: dict[tuple[bool, ...], RootPlan] = {}
-        self._always: RootPlan | None = None
-        """The plan of an operation that asks no variable about @skip and @include."""
         self._plans_max = max(1, VARIANT_CHARS_MAX // len(node.loc.source.body)) if node.loc else 1
         if not self._asked:
-            self._always = self.plan({})
+            self.plan({})
 
     def plan(self, answers: Answers) -> "RootPlan":
         """Return the plan for these answers to @skip and @include.
@@ -148,13 +146,11 @@ class Operation:
         Raises:
             NotCompiled: graphql-core has to run this one.
         """
-        if self._always:
-            return self._always
-        given = tuple(answers.get(name) for name in self._asked)
-        if not all(isinstance(answer, bool) for answer in given):
-            raise NotCompiled  # null, which graphql-core finds words for
-        known = self._plans.get(given)  # type: ignore[arg-type]  # booleans, as was just seen
+        given: Any = tuple([answers.get(name) for name in self._asked])
+        known = self._plans.get(given)
         if known is None:
+            if not all(isinstance(answer, bool) for answer in given):
+                raise NotCompiled  # null, which graphql-core finds words for
             try:
                 selected = _Compiler(self.schema, self.fragments, answers).selection(self._root, [self.node])
             except RecursionError:
@@ -162,7 +158,7 @@ class Operation:
             known = RootPlan(selected, shown(selected))
             if len(self._plans) >= self._plans_max:
                 self._plans.clear()
-            self._plans[given] = known  # type: ignore[index]
+            self._plans[given] = known
         return known
 
     def prepare(self, variables: Mapping[str, Any] | None) -> "Ready | list[Any]":
